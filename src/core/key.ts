@@ -1,0 +1,62 @@
+import { sha256 } from "./digest.js";
+
+/** Parts longer than this are stored as their hash. */
+const LONGEST_PART = 120;
+
+/** Marks a hashed part, and an address; both are escaped where a text starts with or holds them. */
+const HASH_MARK = "#";
+const ADDRESS_MARK = "@";
+
+/**
+ * A part of a stored key: printable ASCII, without blank, brace, `%`, `#` and `@`, at most 120 characters.
+ *
+ * Different texts give different parts: unsafe characters become `%` and four hexadecimal digits, long
+ * results `#` and a SHA-256. Costs one pass and no allocation for a text that needs neither.
+ */
+export function escapeKeyPart(text: string): string {
+  if (text.length > LONGEST_PART) return hashed(text);
+  for (let i = 0; i < text.length; i++) {
+    if (isUnsafe(text.charCodeAt(i))) return escapeFrom(text, i);
+  }
+  return text;
+}
+
+/** The part that stands for a network address, which no client's own key can be mistaken for. */
+export function addressKeyPart(address: string): string {
+  return ADDRESS_MARK + address;
+}
+
+/** `prefix:{who}:counter`, each part escaped by the caller. */
+export function storageKey(head: string, who: string, counter: string): string {
+  return `${head}${who}}:${counter}`;
+}
+
+/** The start of every key under a prefix: `storageKey`'s `head`. */
+export function keyHead(prefix: string): string {
+  return `${escapeKeyPart(prefix)}:{`;
+}
+
+function isUnsafe(code: number): boolean {
+  return (
+    code <= 0x20 ||
+    code >= 0x7f ||
+    code === 0x25 || // %
+    code === 0x7b || // {
+    code === 0x7d || // }
+    code === 0x23 || // #
+    code === 0x40 // @
+  );
+}
+
+function escapeFrom(text: string, start: number): string {
+  let escaped = text.slice(0, start);
+  for (let i = start; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    escaped += isUnsafe(code) ? `%${code.toString(16).padStart(4, "0")}` : text.charAt(i);
+  }
+  return escaped.length > LONGEST_PART ? hashed(text) : escaped;
+}
+
+function hashed(text: string): string {
+  return HASH_MARK + sha256(text).slice(0, 40);
+}

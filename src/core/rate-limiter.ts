@@ -1,0 +1,189 @@
+import type { Clock } from "./clock.js";
+import { systemClock } from "./clock.js";
+import type { Decision, LimitDecision, NamedClaim } from "./decision.js";
+import { limitDecision, shownIndex } from "./decision.js";
+import { ConfigurationError, UnsupportedStrategyError } from "./errors.js";
+import { escapeKeyPart, keyHead, storageKey } from "./key.js";
+import { parseLimits } from "./parse-limit.js";
+import { createPolicy } from "./policy.js";
+import { RateLimit } from "./rate-limit.js";
+import type { Storage } from "./storage.js";
+import { ALL_OR_NOTHING } from "./storage.js";
+import type { Policy, StrategyName, Verdict } from "./strategy.js";
+import type { MaybePromise } from "./when-ready.js";
+import { whenReady } from "./when-ready.js";
+
+/** First part of every stored key when no `keyPrefix` is given. */
+export const DEFAULT_KEY_PREFIX = "express-limits";
+
+/** One limit or several: text, values, or a list of both. */
+export type Limits = string | RateLimit | readonly (string | RateLimit)[];
+
+/** Options of {@link RateLimiter}. */
+export interface RateLimiterOptions {
+  /** Where the counters live. */
+  readonly storage: Storage;
+  /** How limits count, unless a call says otherwise. @default "fixed-window" */
+  readonly strategy?: StrategyName | undefined;
+  /** Tells the wall time in decisions. @default the system's */
+  readonly clock?: Clock | undefined;
+  /** First part of every stored key. @default "express-limits" */
+  readonly keyPrefix?: string | undefined;
+}
+
+/** Options of one {@link RateLimiter.hit} or `test`. */
+export interface HitCallOptions {
+  /** What is counted: calls with the same scope share their counters. @default "default" */
+  readonly scope?: string | undefined;
+  /** Units to charge: a whole number from 0; 0 only looks. @default 1 */
+  readonly cost?: number | undefined;
+  /** @default the limiter's */
+  readonly strategy?: StrategyName | undefined;
+  /** Whole capacity, for `"token-bucket"` only. @default the limit's amount */
+  readonly burst?: number | undefined;
+}
+
+/** Texts parsed before, for callers that pass them anew with every hit. */
+const MOST_REMEMBERED_LIMITS = 1000;
+
+/**
+ * The engine without Express: limits, an identity and a storage make a decision.
+ *
+ * Answers at once when the storage does (memory), else with a promise; `await` works for both. A refusal is a
+ * decision and not an error; the storage's failures are thrown as they come.
+ *
+ * @example
+ * const limiter = new RateLimiter({ storage: new MemoryStorage() });
+ * const decision = await limiter.hit("10 per minute; 100 per day", "user-42");
+ * if (!decision.allowed) console.log(`again in ${decision.retryAfterMs} ms`);
+ */
+export class RateLimiter {
+  readonly storage: Storage;
+  readonly strategy: StrategyName;
+  readonly #clock: Clock;
+  readonly #prefix: string;
+  readonly #policies = new Map<string, readonly Policy[]>();
+
+  constructor(options: RateLimiterOptions) {
+    this.storage = options.storage;
+    this.strategy = options.strategy ?? "fixed-window";
+    this.#clock = options.clock ?? systemClock;
+    this.#prefix = options.keyPrefix ?? DEFAULT_KEY_PREFIX;
+    checkSupport(this.storage, this.strategy);
+  }
+
+  /** Charges every limit, or none if one has no room. */
+  hit(limits: Limits, key: string, options: HitCallOptions = {}): MaybePromise<Decision> {
+    const claims = this.#claims(limits, key, options);
+    return whenReady(this.storage.hit(claims, ALL_OR_NOTHING), (verdicts) =>
+      this.#decision(claims, verdicts),
+    );
+  }
+
+  /** Says what {@link hit} would say now, and charges nothing. */
+  test(limits: Limits, key: string, options: HitCallOptions = {}): MaybePromise<Decision> {
+    const claims = this.#claims(limits, key, options);
+    return whenReady(this.storage.test(claims), (verdicts) => this.#decision(claims, verdicts));
+  }
+
+  /** Forgets what this key spent of these limits. */
+  clear(limits: Limits, key: string, options: HitCallOptions = {}): MaybePromise<void> {
+    return this.storage.clear(this.#claims(limits, key, options));
+  }
+
+  /** Forgets everything under this limiter's prefix. */
+  reset(): MaybePromise<void> {
+    return this.storage.reset(keyHead(this.#prefix));
+  }
+
+  #claims(limits: Limits, key: string, options: HitCallOptions): NamedClaim[] {
+    const scope = options.scope ?? "default";
+    const cost = checkCost(options.cost ?? 1);
+    const who = escapeKeyPart(checkKey(key));
+    const head = keyHead(this.#prefix);
+    const counter = `${sharedCounter(scope)}:`;
+    const claims: NamedClaim[] = [];
+    for (const policy of this.#policiesOf(limits, options)) {
+      const stored = storageKey(head, who, counter + policy.id);
+      if (claims.some((claim) => claim.key === stored)) continue;
+      claims.push({ policy, key: stored, cost, role: "limit", who: key, scope });
+    }
+    return claims;
+  }
+
+  #policiesOf(limits: Limits, options: HitCallOptions): readonly Policy[] {
+    const strategy = options.strategy ?? this.strategy;
+    if (typeof limits !== "string") return toPolicies(limits, strategy, options.burst, this.storage);
+    const name = `${strategy} ${options.burst ?? ""} ${limits}`;
+    let policies = this.#policies.get(name);
+    if (policies === undefined) {
+      policies = toPolicies(limits, strategy, options.burst, this.storage);
+      if (this.#policies.size >= MOST_REMEMBERED_LIMITS) this.#policies.clear();
+      this.#policies.set(name, policies);
+    }
+    return policies;
+  }
+
+  #decision(claims: readonly NamedClaim[], verdicts: readonly Verdict[]): Decision {
+    return toDecision(claims, verdicts, this.#clock.now());
+  }
+}
+
+/** The parts of all limits in a text, a value or a list, in order. */
+export function toRateLimits(limits: Limits): RateLimit[] {
+  if (limits instanceof RateLimit) return [limits];
+  if (Array.isArray(limits)) return limits.flatMap((limit) => toRateLimits(limit));
+  return parseLimits(limits as string);
+}
+
+/** Limits bound to a strategy that the storage can run. */
+export function toPolicies(
+  limits: Limits,
+  strategy: StrategyName,
+  burst: number | undefined,
+  storage: Storage,
+): Policy[] {
+  const policies = toRateLimits(limits).map((limit) => createPolicy(limit, strategy, burst));
+  checkSupport(storage, strategy);
+  return policies;
+}
+
+/** Throws when the storage cannot run the strategy. */
+export function checkSupport(storage: Storage, strategy: StrategyName): void {
+  if (storage.strategies.includes(strategy)) return;
+  throw new UnsupportedStrategyError(
+    `The ${storage.name} storage cannot run strategy "${strategy}". It can: ${storage.strategies.join(", ")}.`,
+  );
+}
+
+/** Returns a cost that can be charged, or throws. */
+export function checkCost(cost: number): number {
+  if (Number.isSafeInteger(cost) && cost >= 0) return cost;
+  throw new ConfigurationError(`cost must be a whole number from 0, got ${String(cost)}.`);
+}
+
+/** The counter's name for a shared scope; the same for routes and for calls outside HTTP. */
+export function sharedCounter(scope: string): string {
+  return `shared:${escapeKeyPart(scope)}`;
+}
+
+/** The public form of a list that was decided. */
+export function toDecision(
+  claims: readonly NamedClaim[],
+  verdicts: readonly Verdict[],
+  now: number,
+): Decision {
+  const limits: LimitDecision[] = [];
+  for (let i = 0; i < claims.length; i++) {
+    const [claim, verdict] = [claims[i], verdicts[i]];
+    if (claim !== undefined && verdict !== undefined) limits.push(limitDecision(claim, verdict, now));
+  }
+  const shown = limits[shownIndex(claims, verdicts)];
+  if (shown === undefined) throw new ConfigurationError("At least one limit is needed, got an empty list.");
+  return { ...shown, allowed: limits.every((limit) => limit.allowed), limits };
+}
+
+function checkKey(key: string): string {
+  if (typeof key === "string" && key !== "") return key;
+  throw new ConfigurationError(`key must be a text that names who is counted, got ${JSON.stringify(key)}.`);
+}

@@ -1,0 +1,89 @@
+import type { Clock, Milliseconds } from "./clock.js";
+import type { Policy, Receipt, StrategyName, Verdict } from "./strategy.js";
+
+/** One counter that a request wants to charge. */
+export interface Claim {
+  readonly policy: Policy;
+  /**
+   * The stored key: printable ASCII without blanks. One client's keys hold the same `{…}`, which a Redis
+   * Cluster takes as the hash tag. Parts that could be long are hashed before they get here.
+   */
+  readonly key: string;
+  /** Units to charge: a whole number from 0. */
+  readonly cost: number;
+  /**
+   * `"limit"`: charged when all limits have room. `"meta"`: must have room, but is charged only when a limit
+   * of the same list refuses: a limit on breaches, or a block that follows one.
+   */
+  readonly role: "limit" | "meta";
+  /** Of a `"meta"` claim: the claim in the same list whose refusal charges it. Default: any. */
+  readonly parent?: Claim | undefined;
+}
+
+/** A charge to give back: the claim, and the verdict that the hit gave. */
+export interface Charge {
+  readonly claim: Claim;
+  readonly receipt: Receipt;
+}
+
+/** How a list is decided. */
+export interface HitOptions {
+  /** `"all"`: all claims are charged or none. `"each"`: every claim is charged that has room. */
+  readonly mode: "all" | "each";
+  /** The caller stops waiting then: a storage that would decide later must charge nothing. */
+  readonly timeoutMs?: Milliseconds | undefined;
+}
+
+/**
+ * Where counters live. `docs/storages.md` shows how to write one; `storageContract` tests it.
+ *
+ * Promises:
+ * - Each call takes effect in one atomic step, or at least in a way in which no limit ever admits more than
+ *   its amount, however many calls and processes run at once.
+ * - Verdicts come in the order of the claims. Keys in one list are distinct.
+ * - Time never steps back, and every key expires by itself.
+ * - It answers at once or with a promise; failures are thrown or rejected, refusals are verdicts.
+ */
+export interface Storage {
+  /** For messages: `"memory"`, `"redis"`. */
+  readonly name: string;
+  /** The strategies it can run. */
+  readonly strategies: readonly StrategyName[];
+
+  /**
+   * Decides a list.
+   *
+   * 1. Every meta claim is tested. If one has no room, nothing is charged; its verdict is the refusal, the
+   *    others' verdicts are tests.
+   * 2. Every limit is tested. If all have room (or, in mode `"each"`, those that have), they are charged, and
+   *    their verdicts describe the state after it. The verdict of a limit that was not charged describes the
+   *    state as it is.
+   * 3. If a limit refused, the meta claims that follow it are charged, and their verdicts are tests made after
+   *    that: one that has no room now says how long.
+   */
+  hit(claims: readonly Claim[], options: HitOptions): readonly Verdict[] | Promise<readonly Verdict[]>;
+
+  /** What a hit of each claim on its own would say; charges nothing. */
+  test(claims: readonly Claim[]): readonly Verdict[] | Promise<readonly Verdict[]>;
+
+  /** Takes charges back as far as they still count. Unknown and expired ones are ignored. */
+  refund(charges: readonly Charge[]): void | Promise<void>;
+
+  /** Forgets these counters. */
+  clear(claims: readonly Claim[]): void | Promise<void>;
+
+  /** Forgets every counter whose key starts with the prefix. A storage that cannot list its keys throws. */
+  reset(prefix: string): void | Promise<void>;
+
+  /** Is it there? Never throws; resolves to false instead. */
+  check(): boolean | Promise<boolean>;
+
+  /** Takes its time from this clock, if it has no better one. Called once, when a limiter has its own clock. */
+  useClock?(clock: Clock): void;
+
+  /** Releases what it opened itself: timers, connections made from a URI. */
+  close?(): void | Promise<void>;
+}
+
+/** Decided together, charged together. */
+export const ALL_OR_NOTHING: HitOptions = { mode: "all" };

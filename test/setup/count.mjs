@@ -1,0 +1,25 @@
+// Prints "N passed, N failed" for vitest's JSON report: node count.mjs <report> <exit code of the run>
+
+import { readFileSync } from "node:fs";
+
+const [reportPath, exitCode] = process.argv.slice(2);
+
+function readReport() {
+  try {
+    return JSON.parse(readFileSync(reportPath, "utf8"));
+  } catch {
+    return { numPassedTests: 0, numFailedTests: 0, testResults: [] };
+  }
+}
+
+const { numPassedTests, numFailedTests, testResults } = readReport();
+
+// A file that could not be loaded has no failed test, yet it failed.
+const brokenFiles = testResults.filter(
+  ({ status, assertionResults }) =>
+    status === "failed" && !assertionResults.some((result) => result.status === "failed"),
+);
+const failed = numFailedTests + brokenFiles.length;
+
+// Whatever else went wrong (a step before the tests, an unhandled error) is one failure.
+console.log(`${numPassedTests} passed, ${failed === 0 && exitCode !== "0" ? 1 : failed} failed`);
