@@ -4,7 +4,8 @@ export type ErrorCode =
   | "CONFIGURATION"
   | "STORAGE"
   | "UNSUPPORTED_STRATEGY"
-  | "RATE_LIMIT_EXCEEDED";
+  | "RATE_LIMIT_EXCEEDED"
+  | "CLIENT_DENIED";
 
 const DOCS = "https://www.npmjs.com/package/express-limits";
 

@@ -19,7 +19,7 @@ export interface WantedLimit {
 }
 
 /** Who is counted: as the key function said, and as keys hold it. */
-interface Identity {
+export interface Identity {
   readonly key: string;
   readonly part: string;
 }
@@ -115,7 +115,7 @@ function addClaim(
   who: Identity,
   cost: number,
 ): RequestClaim | undefined {
-  const key = phase.core.keyHead + who.part + counter.tail(policy);
+  const key = storedKey(phase, bound, counter, policy, who);
   if (isClaimed(phase, key)) return undefined;
   const claim: RequestClaim = {
     policy,
@@ -151,8 +151,19 @@ function metaClaim(
   who: Identity,
   cost: number,
 ): RequestClaim {
-  const key = phase.core.keyHead + who.part + counter.tail(policy);
+  const key = storedKey(phase, parent.bound, counter, policy, who);
   return { ...parent, policy, key, cost, role: "meta", parent, scope: counter.scope, counter };
+}
+
+function storedKey(
+  { core }: Phase,
+  bound: BoundLimit,
+  counter: Counter,
+  policy: Policy,
+  who: Identity,
+): string {
+  const tail = counter.tail(policy, (made, its) => core.seen.note(made, its, bound));
+  return core.keyHead + who.part + tail;
 }
 
 /** Within a request the same counter is charged once, however often the limit is written. */
@@ -163,7 +174,7 @@ function isClaimed({ claims, state }: Phase, key: string): boolean {
 }
 
 /** Without a key of its own a client is counted by address, never together with everybody else. */
-function identify(bound: BoundLimit, key: unknown, req: Request): Identity {
+export function identify(bound: Pick<BoundLimit, "countsAddresses">, key: unknown, req: Request): Identity {
   if (typeof key === "string" && key !== "") {
     return { key, part: bound.countsAddresses ? addressKeyPart(key) : escapeKeyPart(key) };
   }

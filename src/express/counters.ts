@@ -30,13 +30,13 @@ export class Counter {
     return split;
   }
 
-  /** The end of the stored key for one policy, computed once. */
-  tail(policy: Policy): string {
-    let tail = this.#tails.get(policy);
-    if (tail === undefined) {
-      tail = storageKey("", "", `${this.name}:${policy.id}`);
-      this.#tails.set(policy, tail);
-    }
+  /** The end of the stored key for one policy, computed once; `onFirst` hears of it then. */
+  tail(policy: Policy, onFirst?: (counter: Counter, policy: Policy) => void): string {
+    const known = this.#tails.get(policy);
+    if (known !== undefined) return known;
+    const tail = storageKey("", "", `${this.name}:${policy.id}`);
+    this.#tails.set(policy, tail);
+    onFirst?.(this, policy);
     return tail;
   }
 }

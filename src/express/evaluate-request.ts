@@ -1,26 +1,21 @@
-import type { Request, Response } from "express";
 import { StorageError } from "../core/errors.js";
+import { toDecision } from "../core/rate-limiter.js";
+import type { Storage } from "../core/storage.js";
 import type { Verdict } from "../core/strategy.js";
 import { isPromise, type MaybePromise, whenReady } from "../core/when-ready.js";
 import { collectClaims, type Phase, type WantedLimit } from "./collect-claims.js";
 import { giveBack } from "./give-back.js";
-import type { LimiterCore } from "./limiter-core.js";
+import type { LimitedRequest } from "./limited-request.js";
 import { limitsOnTheWay } from "./phases.js";
 import { giveBackWhenAnswered } from "./refund-after-response.js";
 import { type Refused, toRefusal } from "./refusal.js";
-import type { RequestClaim, RequestState } from "./request-state.js";
+import type { RequestClaim } from "./request-state.js";
 import { showDecisions } from "./show-decisions.js";
 
 /** What came of a phase: nothing, or a refusal. */
 export type Outcome = Refused | undefined;
 
-/** One request before one limiter. */
-export interface LimitedRequest {
-  readonly core: LimiterCore;
-  readonly req: Request;
-  readonly res: Response;
-  readonly state: RequestState;
-}
+type DecidedPhase = Phase & LimitedRequest;
 
 /**
  * Decides one phase: collects the claims of all its limits, has them decided together in one trip, and shows
@@ -34,14 +29,14 @@ export function evaluate(
   wanted: readonly WantedLimit[],
   back: readonly WantedLimit[] = [],
 ): MaybePromise<Outcome> {
-  const phase: Phase = { ...request, claims: [], withoutLimits: [] };
+  const phase: DecidedPhase = { ...request, claims: [], withoutLimits: [] };
   return whenReady(collectClaims(phase, wanted), () =>
     whenReady(bringBackDefaults(phase, back), () => decide(phase)),
   );
 }
 
 /** The default limits come back when all limits that would override them said "none of my own". */
-function bringBackDefaults(phase: Phase, back: readonly WantedLimit[]): MaybePromise<void> {
+function bringBackDefaults(phase: DecidedPhase, back: readonly WantedLimit[]): MaybePromise<void> {
   const { state, withoutLimits } = phase;
   if (withoutLimits.length === 0) return;
   for (const bound of withoutLimits) state.withoutLimits.add(bound);
@@ -51,7 +46,7 @@ function bringBackDefaults(phase: Phase, back: readonly WantedLimit[]): MaybePro
   if (overriding.every((bound) => state.withoutLimits.has(bound))) return collectClaims(phase, back);
 }
 
-function decide(phase: Phase): MaybePromise<Outcome> {
+function decide(phase: DecidedPhase): MaybePromise<Outcome> {
   const enforced = phase.claims.filter(isEnforced);
   if (enforced.length === 0) return observe(phase);
   const { core } = phase;
@@ -68,7 +63,7 @@ function decide(phase: Phase): MaybePromise<Outcome> {
 }
 
 function settle(
-  phase: Phase,
+  phase: DecidedPhase,
   claims: readonly RequestClaim[],
   verdicts: readonly Verdict[],
 ): MaybePromise<Outcome> {
@@ -85,13 +80,24 @@ function settle(
     if (decided.verdicts === verdicts && decided.claim.role === "limit") decided.isCharged = true;
   }
   giveBackWhenAnswered(phase);
+  tellAllowed(phase, claims, verdicts);
   if (claims.length < phase.claims.length) return observe(phase);
   showDecisions(phase);
   return undefined;
 }
 
+function tellAllowed(
+  phase: DecidedPhase,
+  claims: readonly RequestClaim[],
+  verdicts: readonly Verdict[],
+): void {
+  const { core, req, res } = phase;
+  if (!core.events.isHeard("allowed")) return;
+  core.events.emit("allowed", { req, res, decision: toDecision(claims, verdicts, core.clock.now()) });
+}
+
 /** Nothing stays charged: what earlier phases of this request spent is given back before the answer. */
-function refuse(phase: Phase, verdicts: readonly Verdict[]): MaybePromise<Outcome> {
+function refuse(phase: DecidedPhase, verdicts: readonly Verdict[]): MaybePromise<Outcome> {
   const { core, state } = phase;
   state.isBreached = true;
   const refusal = toRefusal(phase, verdicts);
@@ -100,7 +106,7 @@ function refuse(phase: Phase, verdicts: readonly Verdict[]): MaybePromise<Outcom
 }
 
 /** Limits that only watch: charged on their own, and never in the way. */
-function observe(phase: Phase): MaybePromise<Outcome> {
+function observe(phase: DecidedPhase): MaybePromise<Outcome> {
   const observed = phase.claims.filter((claim) => !isEnforced(claim));
   if (observed.length === 0) return undefined;
   return whenReady(phase.core.guard.hit(observed, "each"), (verdicts) => {
@@ -122,20 +128,31 @@ function observe(phase: Phase): MaybePromise<Outcome> {
   });
 }
 
-function tellObserved(phase: Phase, verdicts: readonly Verdict[]): void {
+function tellObserved(phase: DecidedPhase, verdicts: readonly Verdict[]): void {
   const { core, req, res } = phase;
   core.events.emit("breach", { req, res, error: toRefusal(phase, verdicts).error, observed: true });
 }
 
-/** The storage failed: own limits in memory, or let the request pass, or fail. */
-function withoutStorage(phase: Phase, error: unknown): MaybePromise<Outcome> {
+/** The storage failed: other limits in memory, or let the request pass, or fail. */
+function withoutStorage(phase: DecidedPhase, error: unknown): MaybePromise<Outcome> {
   const { core } = phase;
   if (!(error instanceof StorageError)) throw error;
-  if (core.swallowsErrors) {
-    core.logger?.warn("The storage failed; the request passes without a limit.", error);
-    return undefined;
-  }
-  throw error;
+  if (core.fallback.length > 0 && core.guard.fallback !== undefined)
+    return fallBack(phase, core.guard.fallback);
+  if (!core.swallowsErrors) throw error;
+  core.logger?.warn("The storage failed; the request passes without a limit.", error);
+  return undefined;
+}
+
+function fallBack(phase: DecidedPhase, fallback: Storage): MaybePromise<Outcome> {
+  const { core, phases, state } = phase;
+  const instead: DecidedPhase = { ...phase, claims: [], withoutLimits: [] };
+  return whenReady(collectClaims(instead, phases.fallbackLimits(state)), () => {
+    if (instead.claims.length === 0) return undefined;
+    return whenReady(core.guard.hitFallback(fallback, instead.claims, { mode: "all" }), (verdicts) =>
+      settle(instead, instead.claims, verdicts),
+    );
+  });
 }
 
 function isEnforced(claim: RequestClaim): boolean {

@@ -33,7 +33,7 @@ export class Marks {
   readonly #exemptApps: { readonly mountpath: () => string; readonly mark: Mark }[] = [];
   /** Grows with every mark that can change what a look-up found. */
   version = 0;
-  /** True once a limit or an exemption exists that look-ups must find. */
+  /** True once a limit or an exemption exists, or may: then requests must be looked up. */
   any = false;
 
   set(handle: Handle, mark: Mark): void {

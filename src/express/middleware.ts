@@ -1,15 +1,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Request, Response } from "express";
 import { isPromise, type MaybePromise, whenReady } from "../core/when-ready.js";
+import { admit } from "./admission.js";
 import type { BoundLimit } from "./bound-limit.js";
+import { ClientDenied } from "./client-denied.js";
 import type { WantedLimit } from "./collect-claims.js";
-import { evaluate, type LimitedRequest, type Outcome } from "./evaluate-request.js";
+import { evaluate, type Outcome } from "./evaluate-request.js";
 import type { Handle } from "./express-internals.js";
 import { giveBack } from "./give-back.js";
+import type { LimitedRequest } from "./limited-request.js";
 import type { LimiterCore } from "./limiter-core.js";
 import type { Phases } from "./phases.js";
-import { reject } from "./rejection.js";
-import type { RequestState } from "./request-state.js";
+import { reject, rejectDenied } from "./rejection.js";
+import type { Admission, RequestState } from "./request-state.js";
 import { stateOf } from "./request-state.js";
 import { neighboursOf } from "./route-run.js";
 
@@ -22,20 +25,29 @@ export type LimitMiddleware = (req: IncomingMessage, res: ServerResponse, next: 
 /** A step of ours; Express hands it its own request. */
 type Step = (req: Request, res: Response, next: Next) => void;
 
-/** One limiter's parts that middleware needs. */
+/** One limiter's parts that middleware needs. Read for each request: settings may come with the app. */
 export interface LimiterParts {
   readonly core: LimiterCore;
   readonly phases: Phases;
 }
 
+/** A limit that middleware stands for; made anew when settings come with the app. */
+export interface PlacedLimit {
+  readonly kind: "limit";
+  readonly bound: BoundLimit;
+  /** The how-manieth limit of its limiter it is, from 1. */
+  readonly ordinal: number;
+}
+
 /** The middleware for `app.use`: meta, application and default limits, before Express has routed. */
-export function globalMiddleware({ core, phases }: LimiterParts): LimitMiddleware {
+export function globalMiddleware(parts: LimiterParts): LimitMiddleware {
   const expressLimits: Step = (req, res, next) => {
+    const { core, phases } = parts;
     if (!core.isEnabled) return next();
     const state = stateOf(core, req);
     if (state.isGlobalDone) return next();
     state.isGlobalDone = true;
-    run({ core, req, res, state }, next, (request) => {
+    run({ core, phases, req, res, state }, next, (request) => {
       if (phases.needsLookup) state.lookup = core.lookups.forRequest(req);
       if (state.lookup?.answersOptions === true) return undefined;
       return evaluate(request, phases.globalLimits(req, state));
@@ -45,15 +57,13 @@ export function globalMiddleware({ core, phases }: LimiterParts): LimitMiddlewar
 }
 
 /** The middleware of one `limit()`: decides the limits that stand here, together with their neighbours. */
-export function limitMiddleware(
-  { core, phases }: LimiterParts,
-  bound: BoundLimit,
-  ordinal: number,
-): LimitMiddleware {
+export function limitMiddleware(parts: LimiterParts, placed: PlacedLimit): LimitMiddleware {
   const expressLimit: Step = (req, res, next) => {
+    const { core, phases } = parts;
+    const { bound, ordinal } = placed;
     if (!core.isEnabled) return next();
     const state = stateOf(core, req);
-    run({ core, req, res, state }, next, (request) => {
+    run({ core, phases, req, res, state }, next, (request) => {
       lookAgain(core, expressLimit, req, state);
       const counter = phases.counterOf(bound, expressLimit, req, state, ordinal);
       if (state.passed.some((passed) => passed.bound === bound && passed.counter === counter))
@@ -66,29 +76,31 @@ export function limitMiddleware(
         })),
       ];
       state.passed.push(...own);
-      return decideOwn(request, phases, own);
+      return decideOwn(request, own);
     });
   };
   return expressLimit as LimitMiddleware;
 }
 
 /** Decides what applies where the request is now, and was not decided yet. */
-export function checkNow({ core, phases }: LimiterParts, req: Request, res: Response): MaybePromise<Outcome> {
-  const state = stateOf(core, req);
+export function checkNow(
+  { core, phases }: LimiterParts,
+  req: Request,
+  res: Response,
+): MaybePromise<Outcome | ClientDenied> {
   if (!core.isEnabled) return undefined;
-  return whenReady(isFilteredOut({ core, req, res, state }), (isOut) => {
-    if (isOut) return undefined;
-    if (state.lookup === undefined && phases.needsLookup) state.lookup = core.lookups.forRequest(req);
-    return evaluate({ core, req, res, state }, phases.globalLimits(req, state));
-  });
+  const state = stateOf(core, req);
+  const request = { core, phases, req, res, state };
+  return whenReady(admit(request), (admission) =>
+    afterAdmission(request, admission, () => {
+      if (state.lookup === undefined && phases.needsLookup) state.lookup = core.lookups.forRequest(req);
+      return evaluate(request, phases.globalLimits(req, state));
+    }),
+  );
 }
 
-function decideOwn(
-  request: LimitedRequest,
-  phases: Phases,
-  own: readonly WantedLimit[],
-): MaybePromise<Outcome> {
-  const { req, state } = request;
+function decideOwn(request: LimitedRequest, own: readonly WantedLimit[]): MaybePromise<Outcome> {
+  const { phases, req, state } = request;
   const decide = () =>
     evaluate(request, phases.routeLimits(own, req, state), phases.defaultLimits(state.lookup, req));
   return whenReady(giveBackUnseenDefaults(request, own), decide);
@@ -128,9 +140,9 @@ function run(
   next: Next,
   step: (request: LimitedRequest) => MaybePromise<Outcome>,
 ): void {
-  let outcome: MaybePromise<Outcome>;
+  let outcome: MaybePromise<Outcome | ClientDenied>;
   try {
-    outcome = whenReady(isFilteredOut(request), (isOut) => (isOut ? undefined : step(request)));
+    outcome = whenReady(admit(request), (admission) => afterAdmission(request, admission, step));
   } catch (error) {
     next(error);
     return;
@@ -139,26 +151,17 @@ function run(
   else finish(request, outcome, next);
 }
 
-function finish(request: LimitedRequest, refused: Outcome, next: Next): void {
+function afterAdmission(
+  request: LimitedRequest,
+  admission: Admission,
+  step: (request: LimitedRequest) => MaybePromise<Outcome>,
+): MaybePromise<Outcome | ClientDenied> {
+  if (admission === "limited") return step(request);
+  return admission === "unlimited" ? undefined : admission;
+}
+
+function finish(request: LimitedRequest, refused: Outcome | ClientDenied, next: Next): void {
   if (refused === undefined) next();
+  else if (refused instanceof ClientDenied) rejectDenied(request, refused, next);
   else reject({ ...request, refused }).then((isPassedOn) => isPassedOn && next(refused.error), next);
-}
-
-/** Request filters are asked once for a request. */
-function isFilteredOut({ core, req, res, state }: LimitedRequest): MaybePromise<boolean> {
-  if (state.isFiltered || core.filters.length === 0) return state.isSkipped;
-  state.isFiltered = true;
-  return askFilters(core, req, res, state);
-}
-
-async function askFilters(
-  core: LimiterCore,
-  req: Request,
-  res: Response,
-  state: RequestState,
-): Promise<boolean> {
-  for (const filter of core.filters) {
-    if (await filter(req, res)) state.isSkipped = true;
-  }
-  return state.isSkipped;
 }

@@ -14,7 +14,7 @@ import {
   unmatchedCounter,
 } from "./counters.js";
 import type { Handle, Route } from "./express-internals.js";
-import { dispatchedMethod } from "./express-internals.js";
+import { declaredMethod, dispatchedMethod } from "./express-internals.js";
 import type { LimiterCore } from "./limiter-core.js";
 import { type Lifted, liftBoth } from "./marks.js";
 import { routePattern } from "./patterns.js";
@@ -90,13 +90,21 @@ export class Phases {
     return wanted;
   }
 
+  /** The limits that replace all others while the storage is lost: one counter for each endpoint. */
+  fallbackLimits(state: RequestState): readonly WantedLimit[] {
+    if (liftedFor(state).default) return NO_LIMITS;
+    const endpoint = state.lookup?.endpoint;
+    const counter = endpoint === undefined ? this.#unmatched : defaultCounter(endpoint);
+    return this.#core.fallback.map((bound) => ({ bound, counter }));
+  }
+
   /** What a limit counts that stands where the request is now. */
   counterOf(bound: BoundLimit, handle: Handle, req: Request, state: RequestState, ordinal: number): Counter {
     if (bound.kind === "shared") return this.#sharedCounter(bound);
     const route: Route | undefined = req.route;
     if (route !== undefined) {
-      const layer = route.stack.find((candidate) => candidate.handle === handle);
-      if (layer !== undefined) return this.#routeCounter(route, layer.method ?? "all", req, state);
+      const declared = declaredMethod(route, handle, req.method);
+      if (declared !== undefined) return this.#routeCounter(route, declared, req, state);
     }
     const mounted = state.lookup?.mounted.find(
       (mount) => mount.handle === handle && (req.baseUrl ?? "").endsWith(mount.prefix),
@@ -104,7 +112,12 @@ export class Phases {
     if (mounted !== undefined) return this.#mountCounter(bound, mounted.pattern, state);
     if (route === undefined) return this.#remembered(`hidden ${ordinal}`, () => hiddenCounter(ordinal));
     const method = dispatchedMethod(route, req.method ?? "GET");
-    return this.#routeCounter(route, route.methods[method] === true ? method : "all", req, state);
+    return this.#routeCounter(
+      route,
+      route.methods[method] === true ? method.toUpperCase() : "ALL",
+      req,
+      state,
+    );
   }
 
   /** A scope that is a function of the request is asked when the claim is made. */
@@ -114,10 +127,9 @@ export class Phases {
     return this.#remembered(`shared ${name}`, () => scopeCounter(name));
   }
 
-  #routeCounter(route: Route, method: string, req: Request, state: RequestState): Counter {
+  #routeCounter(route: Route, declared: string, req: Request, state: RequestState): Counter {
     const candidate = state.lookup?.candidates.find((known) => known.route === route);
     const pattern = candidate?.pattern ?? routePattern(route.path);
-    const declared = method === "all" ? "ALL" : method.toUpperCase();
     const { requestIdentifier } = this.#core;
     if (requestIdentifier !== undefined) return routeCounter(declared, requestIdentifier(req, pattern));
     return this.#remembered(`${declared} ${pattern}`, () => routeCounter(declared, pattern));

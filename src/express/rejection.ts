@@ -1,10 +1,11 @@
 import type { Request, Response } from "express";
 import { isPromise } from "../core/when-ready.js";
+import type { ClientDenied } from "./client-denied.js";
 import { writeRetryAfter } from "./headers.js";
 import type { ErrorMessage } from "./limit-options.js";
 import type { LimiterCore } from "./limiter-core.js";
 import type { Refused } from "./refusal.js";
-import { answerRefusal } from "./refusal-body.js";
+import { answerDenied, answerRefusal } from "./refusal-body.js";
 import type { RequestState } from "./request-state.js";
 import { showDecisions } from "./show-decisions.js";
 
@@ -60,4 +61,15 @@ async function callHandler({ core, req, res, refused }: RefusedRequest): Promise
   const handler = error.isMeta ? onLimiter : (bound?.options.onBreach ?? onLimiter);
   const done = handler?.(req, res, error);
   if (isPromise(done)) await done;
+}
+
+/** Refuses a client that is on the deny list. */
+export function rejectDenied(
+  { core, req, res }: Omit<RefusedRequest, "refused">,
+  error: ClientDenied,
+  next: (error?: unknown) => void,
+): void {
+  core.events.emit("denied", { req, res, error });
+  if (core.passesBreachToNext) next(error);
+  else answerDenied(req, res, error);
 }

@@ -3,10 +3,14 @@ import type { EpochMilliseconds } from "../core/clock.js";
 import type { NamedClaim } from "../core/decision.js";
 import type { Verdict } from "../core/strategy.js";
 import type { BoundLimit } from "./bound-limit.js";
+import type { ClientDenied } from "./client-denied.js";
 import type { Counter } from "./counters.js";
 import type { Lifted } from "./marks.js";
 import { NOTHING_LIFTED } from "./marks.js";
 import type { RouteLookup } from "./route-lookup.js";
+
+/** May the request be limited, does it pass without, or is it refused before anything is counted? */
+export type Admission = "limited" | "unlimited" | ClientDenied;
 
 /** A claim with the limit that makes it. */
 export interface RequestClaim extends NamedClaim {
@@ -29,9 +33,8 @@ export class RequestState {
   lookup: RouteLookup | undefined;
   /** Exemptions that ran as middleware. */
   lifted: Lifted = NOTHING_LIFTED;
-  /** A request filter said that this request is not limited at all. */
-  isSkipped = false;
-  isFiltered = false;
+  /** What filters and lists said, once they were asked. */
+  admission: Admission | undefined;
   isGlobalDone = false;
   isApplicationDone = false;
   /** Limits that stood on the way and were decided, where they stood or together with a neighbour before them. */
