@@ -1,6 +1,7 @@
 import type { Request, Response } from "express";
+import { isSameCounter } from "../core/claim.js";
 import { ConfigurationError, LimitSyntaxError } from "../core/errors.js";
-import { addressKeyPart, escapeKeyPart } from "../core/key.js";
+import { addressKeyPart, escapeKeyPart, type KeyPlace } from "../core/key.js";
 import { BLOCK_POLICY } from "../core/policy.js";
 import { checkCost } from "../core/rate-limiter.js";
 import type { Policy } from "../core/strategy.js";
@@ -10,7 +11,7 @@ import { countedMethod, policiesOf } from "./bound-limit.js";
 import { blockCounter, type Counter, metaCounter, scopeCounter } from "./counters.js";
 import { addressOf } from "./key-functions.js";
 import type { LimiterCore } from "./limiter-core.js";
-import type { RequestClaim, RequestState } from "./request-state.js";
+import { RequestClaim, type RequestState } from "./request-state.js";
 
 /** A limit and what it counts here. */
 export interface WantedLimit {
@@ -115,19 +116,12 @@ function addClaim(
   who: Identity,
   cost: number,
 ): RequestClaim | undefined {
-  const key = storedKey(phase, bound, counter, policy, who);
-  if (isClaimed(phase, key)) return undefined;
-  const claim: RequestClaim = {
-    policy,
-    key,
-    cost,
-    role: bound.kind === "meta" ? "meta" : "limit",
-    parent: undefined,
-    who: who.key,
-    scope: counter.scope,
-    bound,
-    counter,
-  };
+  const place = placeOf(phase, bound, counter, policy);
+  if (isClaimed(phase, place, who.part)) return undefined;
+  const role = bound.kind === "meta" ? "meta" : "limit";
+  const { scope } = counter;
+  const parts = { policy, place, owner: who.part, cost, role, who: who.key, scope } as const;
+  const claim = new RequestClaim(parts, bound, counter);
   phase.claims.push(claim);
   return claim;
 }
@@ -151,25 +145,22 @@ function metaClaim(
   who: Identity,
   cost: number,
 ): RequestClaim {
-  const key = storedKey(phase, parent.bound, counter, policy, who);
-  return { ...parent, policy, key, cost, role: "meta", parent, scope: counter.scope, counter };
+  const place = placeOf(phase, parent.bound, counter, policy);
+  const { scope } = counter;
+  const parts = { policy, place, owner: who.part, cost, role: "meta", parent, who: who.key, scope } as const;
+  return new RequestClaim(parts, parent.bound, counter);
 }
 
-function storedKey(
-  { core }: Phase,
-  bound: BoundLimit,
-  counter: Counter,
-  policy: Policy,
-  who: Identity,
-): string {
-  const tail = counter.tail(policy, (made, its) => core.seen.note(made, its, bound));
-  return core.keyHead + who.part + tail;
+function placeOf({ core }: Phase, bound: BoundLimit, counter: Counter, policy: Policy): KeyPlace {
+  return counter.place(policy, core.keyHead, () => core.seen.note(counter, policy, bound));
 }
 
 /** Within a request the same counter is charged once, however often the limit is written. */
-function isClaimed({ claims, state }: Phase, key: string): boolean {
-  for (const claim of claims) if (claim.key === key) return true;
-  for (const { claim } of state.decided) if (claim.key === key && claim.role === "limit") return true;
+function isClaimed({ claims, state }: Phase, place: KeyPlace, owner: string): boolean {
+  for (const claim of claims) if (isSameCounter(claim, place, owner)) return true;
+  for (const { claim } of state.decided) {
+    if (claim.role === "limit" && isSameCounter(claim, place, owner)) return true;
+  }
   return false;
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Request, Response } from "express";
+import { KeyedClaim } from "../core/claim.js";
 import type { LimitDecision, NamedClaim } from "../core/decision.js";
 import { limitDecision } from "../core/decision.js";
 import { addressKeyPart, escapeKeyPart } from "../core/key.js";
@@ -69,12 +70,14 @@ function ofRequest(req: Request): (seen: SeenCounter) => MaybePromise<Identity[]
 }
 
 function claimOn(core: LimiterCore, { counter, policy }: SeenCounter, { key, part }: Identity): NamedClaim {
-  return {
+  const place = counter.place(policy, core.keyHead);
+  return new KeyedClaim({
     policy,
-    key: core.keyHead + part + counter.tail(policy),
+    place,
+    owner: part,
     cost: 1,
     role: "limit",
     who: key,
     scope: counter.scope,
-  };
+  });
 }

@@ -13,7 +13,7 @@ const PROBE = "zz0probe0zz";
 
 /** A character as it is written in a path: by itself, or the escapes of its UTF-8 bytes. */
 const WRITTEN_CHARACTER =
-  /%[0-7][\da-f]|%[cd][\da-f]%[\da-f]{2}|%e[\da-f](?:%[\da-f]{2}){2}|%f[\da-f](?:%[\da-f]{2}){3}|[^]/gi;
+  /%[0-7][\da-f]|%[cd][\da-f]%[\da-f]{2}|%e[\da-f](?:%[\da-f]{2}){2}|%f[\da-f](?:%[\da-f]{2}){3}|[\s\S]/gi;
 
 /** Where the parameters of a mount stand in the prefix that it matched, in order. */
 export function paramSpans(layer: Layer, match: LayerMatch, prefix: string): readonly Span[] {

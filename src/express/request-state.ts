@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
+import { type ClaimParts, KeyedClaim } from "../core/claim.js";
 import type { EpochMilliseconds } from "../core/clock.js";
-import type { NamedClaim } from "../core/decision.js";
 import type { Verdict } from "../core/strategy.js";
 import type { BoundLimit } from "./bound-limit.js";
 import type { ClientDenied } from "./client-denied.js";
@@ -13,9 +13,15 @@ import type { RouteLookup } from "./route-lookup.js";
 export type Admission = "limited" | "unlimited" | ClientDenied;
 
 /** A claim with the limit that makes it. */
-export interface RequestClaim extends NamedClaim {
+export class RequestClaim extends KeyedClaim {
   readonly bound: BoundLimit;
   readonly counter: Counter;
+
+  constructor(parts: ClaimParts, bound: BoundLimit, counter: Counter) {
+    super(parts);
+    this.bound = bound;
+    this.counter = counter;
+  }
 }
 
 /** A claim that was decided for a request. */

@@ -24,6 +24,7 @@ export interface MountedLimit {
 export interface RouteLookup {
   /** The pattern of the route that will answer; `undefined` when none does. */
   readonly endpoint: string | undefined;
+  /** Routes that match, those before the limiter's own middleware included. */
   readonly candidates: readonly Candidate[];
   readonly mounted: readonly MountedLimit[];
   /** Marks that count for this request: of all candidates of the endpoint's pattern. */
@@ -44,8 +45,12 @@ interface ReadStack {
 interface Walk {
   readonly method: string;
   readonly candidates: Candidate[];
+  /** The first candidate behind the limiter's own middleware; undefined before it is met. */
+  start: number | undefined;
   readonly mounted: MountedLimit[];
   readonly read: ReadStack[];
+  /** Marks of routers that the path leads through without finding a route there. */
+  readonly passed: Mark[];
   /** Marks in force where the path leads past all routes. */
   atEnd: readonly Mark[];
   optionsRoutes: number;
@@ -77,12 +82,22 @@ export class RouteLookups {
 
   /** Walks the router for a path. `base` is the pattern under which the router itself is mounted. */
   lookUp(router: Router, path: string, method: string, base = "", prefix = ""): RouteLookup {
-    const walk: Walk = { method, candidates: [], mounted: [], read: [], atEnd: [], optionsRoutes: 0 };
-    this.#walk(router, { path, prefix, pattern: base, marks: [] }, walk, 0);
+    const walk: Walk = {
+      method,
+      candidates: [],
+      start: undefined,
+      mounted: [],
+      read: [],
+      passed: [],
+      atEnd: [],
+      optionsRoutes: 0,
+    };
+    walk.atEnd = this.#walk(router, { path, prefix, pattern: base, marks: [] }, walk, 0);
     return summarize(walk);
   }
 
-  #walk(router: Router, place: Place, walk: Walk, depth: number): void {
+  /** Returns the marks in force where the path leads past all of the router's routes. */
+  #walk(router: Router, place: Place, walk: Walk, depth: number): readonly Mark[] {
     remember(router, walk);
     let marks = place.marks;
     for (const layer of router.stack) {
@@ -94,23 +109,23 @@ export class RouteLookups {
         marks = this.#meetMiddleware(layer, match, { ...place, marks }, walk, depth);
       }
     }
-    if (depth === 0) walk.atEnd = marks;
+    return marks;
   }
 
   #meetRoute(route: Route, place: Place, walk: Walk): readonly Mark[] {
+    remember(route, walk);
     if (!handlesMethod(route, walk.method)) {
       if (walk.method === "OPTIONS") walk.optionsRoutes++;
       return place.marks;
     }
-    remember(route, walk);
     const marks = [...place.marks, ...this.#marksOn(route, walk.method)];
-    if (isWildcard(route.path)) {
-      const pattern = `${place.pattern}${routePattern(route.path)}`;
+    const pattern = place.pattern + routePattern(route.path);
+    if (!isWildcard(route.path)) {
       walk.candidates.push({ route, pattern, marks });
-      return marks;
+      return place.marks;
     }
-    walk.candidates.push({ route, pattern: place.pattern + routePattern(route.path), marks });
-    return place.marks;
+    walk.candidates.push({ route, pattern, marks: [...marks, ...walk.passed] });
+    return marks;
   }
 
   #meetMiddleware(layer: Layer, match: LayerMatch, place: Place, walk: Walk, depth: number): readonly Mark[] {
@@ -124,7 +139,8 @@ export class RouteLookups {
     };
     const router = depth < DEEPEST_NESTING ? routerOf(layer.handle) : undefined;
     if (router !== undefined) {
-      this.#walk(router, inside, walk, depth + 1);
+      const left = this.#walk(router, inside, walk, depth + 1).slice(place.marks.length);
+      walk.passed.push(...left.filter(({ kind }) => kind === "limit" || inside.prefix !== ""));
       return place.marks;
     }
     if (mark?.kind === "middleware") startHere(walk);
@@ -178,11 +194,13 @@ export function mountPatternOf(app: App | undefined): string {
 
 function summarize(walk: Walk): RouteLookup {
   const { candidates, mounted, read } = walk;
-  const first = candidates.find((candidate) => !isWildcard(candidate.route.path)) ?? candidates[0];
+  const ahead = candidates.slice(walk.start);
+  const found = ahead.find((candidate) => !isWildcard(candidate.route.path));
+  const first = found ?? ahead[0];
   const marks =
     first === undefined
-      ? walk.atEnd
-      : candidates.filter(({ pattern }) => pattern === first.pattern).flatMap((candidate) => candidate.marks);
+      ? walk.atEnd.concat(walk.passed)
+      : ahead.filter(({ pattern }) => pattern === first.pattern).flatMap((candidate) => candidate.marks);
   let lifted = NOTHING_LIFTED;
   for (const mark of marks) if (mark.kind === "exempt") lifted = liftBoth(lifted, mark.lifts);
   return {
@@ -191,14 +209,15 @@ function summarize(walk: Walk): RouteLookup {
     mounted,
     marks,
     lifted,
-    answersOptions: candidates.length === 0 && walk.optionsRoutes > 0,
+    answersOptions: ahead.length === 0 && walk.optionsRoutes > 0,
     read,
   };
 }
 
-/** What was met before the limiter's own middleware has run already. */
+/** What was met before the limiter's own middleware has run already. Met again, it does nothing. */
 function startHere(walk: Walk): void {
-  walk.candidates.length = 0;
+  if (walk.start !== undefined) return;
+  walk.start = walk.candidates.length;
   walk.optionsRoutes = 0;
 }
 
