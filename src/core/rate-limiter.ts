@@ -26,7 +26,7 @@ export interface RateLimiterOptions {
   readonly storage: Storage;
   /** How limits count, unless a call says otherwise. @default "fixed-window" */
   readonly strategy?: StrategyName | undefined;
-  /** Tells the wall time in decisions. @default the system's */
+  /** Tells the wall time in decisions, and drives a storage that has no better clock. @default the system's */
   readonly clock?: Clock | undefined;
   /** First part of every stored key. @default "express-limits" */
   readonly keyPrefix?: string | undefined;
@@ -71,6 +71,7 @@ export class RateLimiter {
     this.strategy = options.strategy ?? "fixed-window";
     this.#clock = options.clock ?? systemClock;
     this.#head = keyHead(options.keyPrefix ?? DEFAULT_KEY_PREFIX);
+    if (options.clock !== undefined) this.storage.useClock?.(options.clock);
     checkSupport(this.storage, this.strategy);
   }
 

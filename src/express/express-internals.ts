@@ -87,7 +87,7 @@ export function regExpOfMount(layer: Layer, match: LayerMatch): string | undefin
 }
 
 /** The router that a mounted handle is or holds; `undefined` for a plain handler. */
-export function routerOf(handle: Handle): Router | undefined {
+export function routerOf(handle: Handle | App): Router | undefined {
   if (hasStack(handle)) return handle;
   const app = handle as { _router?: unknown; router?: unknown; settings?: unknown };
   if (app.settings === undefined) return undefined;

@@ -26,7 +26,9 @@ export async function enlist(
   const claim = core.lists.areShared
     ? sharedEntry(core, list, match, durationMs ?? LONGEST_ENTRY_MS)
     : undefined;
-  if (claim !== undefined) await core.guard.hit([claim], "all");
+  if (claim === undefined) return;
+  await core.guard.clear([claim]);
+  await core.guard.hit([claim], "all");
 }
 
 /** Takes an entry off both lists. */

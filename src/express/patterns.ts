@@ -28,6 +28,15 @@ export function isWildcard(path: unknown): boolean {
   return typeof path === "string" && /^\/?(?:\*|\*\w+|\{\/?\*\w+\}|\(\.\*\))$/.test(path);
 }
 
+/** Is an app's mount path, or one of them, known to routers by this pattern? */
+export function isMountedAt(mountpath: unknown, pattern: string): boolean {
+  if (Array.isArray(mountpath)) return mountpath.some((path) => isMountedAt(path, pattern));
+  const path = mountpath instanceof RegExp ? `/(${mountpath.source})` : String(mountpath).replace(/\/+$/, "");
+  return (
+    path.toLowerCase() === pattern.toLowerCase() || (mountpath instanceof RegExp && pattern === UNKNOWN_MOUNT)
+  );
+}
+
 /** Shapes that a mount may show: one for each of its alternatives and optional parts. */
 const MOST_TEMPLATES = 16;
 

@@ -36,6 +36,9 @@ export interface DecidedClaim {
 
 /** What one limiter knows of one request. */
 export class RequestState {
+  readonly owner: object;
+  /** The state of the limiter that met this request before. */
+  readonly earlier: RequestState | undefined;
   lookup: RouteLookup | undefined;
   /** Exemptions that ran as middleware. */
   lifted: Lifted = NOTHING_LIFTED;
@@ -44,49 +47,61 @@ export class RequestState {
   isGlobalDone = false;
   isApplicationDone = false;
   /** Limits that stood on the way and were decided, where they stood or together with a neighbour before them. */
-  readonly passed: { readonly bound: BoundLimit; readonly counter: Counter }[] = [];
+  passed: readonly WantedLimit[] = NOTHING_YET;
   /** Limits that said they have none for this request. */
-  readonly withoutLimits: Set<BoundLimit> = new Set();
+  withoutLimits: readonly BoundLimit[] = NOTHING_YET;
   decided: DecidedClaim[] = [];
   /** The one that headers show, and when it was decided. */
   shown: DecidedClaim | undefined;
   shownAt: EpochMilliseconds = 0;
   /** Some charges depend on the answer, and the response is watched for it. */
   isWaitingForAnswer = false;
-  /** One of them refused (or would have, when only observed). */
-  isBreached = false;
+
+  constructor(owner: object, earlier: RequestState | undefined) {
+    this.owner = owner;
+    this.earlier = earlier;
+  }
 }
+
+/** A limit and what it counts here. */
+export interface WantedLimit {
+  readonly bound: BoundLimit;
+  readonly counter: Counter;
+}
+
+const NOTHING_YET: readonly never[] = [];
 
 /** Shared by all copies of the package in a process, so that two limiters find each other's headers. */
 const STATES: unique symbol = Symbol.for("express-limits.states") as never;
 
 interface WithStates {
-  [STATES]?: Map<object, RequestState>;
+  [STATES]?: RequestState;
 }
 
 /** The state that a limiter keeps for a request, made on first use. */
 export function stateOf(owner: object, req: IncomingMessage & WithStates): RequestState {
-  let states = req[STATES];
-  if (states === undefined) {
-    states = new Map();
-    req[STATES] = states;
-  }
-  let state = states.get(owner);
-  if (state === undefined) {
-    state = new RequestState();
-    states.set(owner, state);
-  }
+  const known = existingState(owner, req);
+  if (known !== undefined) return known;
+  const state = new RequestState(owner, req[STATES]);
+  req[STATES] = state;
   return state;
-}
-
-const NO_STATES: ReadonlyMap<object, RequestState> = new Map();
-
-/** The states of all limiters that have met this request. */
-export function statesOf(req: IncomingMessage & WithStates): ReadonlyMap<object, RequestState> {
-  return req[STATES] ?? NO_STATES;
 }
 
 /** The state, if the limiter has met this request. */
 export function existingState(owner: object, req: IncomingMessage & WithStates): RequestState | undefined {
-  return req[STATES]?.get(owner);
+  let state = req[STATES];
+  while (state !== undefined && state.owner !== owner) state = state.earlier;
+  return state;
+}
+
+/** The states of all limiters that have met this request, in that order. */
+export function statesOf(req: IncomingMessage & WithStates): RequestState[] {
+  const states: RequestState[] = [];
+  for (let state = req[STATES]; state !== undefined; state = state.earlier) states.unshift(state);
+  return states;
+}
+
+/** Has more than one limiter met this request? */
+export function isShared(req: IncomingMessage & WithStates): boolean {
+  return req[STATES]?.earlier !== undefined;
 }
