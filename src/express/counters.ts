@@ -71,14 +71,19 @@ export function scopeCounter(scope: string): Counter {
   return new Counter(scope, sharedCounter(scope));
 }
 
-/** A limit on breaches, of anything or of one limit. */
-export function metaCounter(of?: Counter): Counter {
-  return of === undefined ? new Counter("meta", "meta") : new Counter(`meta ${of.scope}`, `meta:${of.name}`);
+/** The limiter's limits on breaches. */
+export function metaCounter(): Counter {
+  return new Counter("meta", "meta");
 }
 
-/** A block after a breach of a limit. */
-export function blockCounter(of: Counter): Counter {
-  return new Counter(`block ${of.scope}`, `block:${of.name}`);
+/** The breaches of one limit. Several may count in one place, so the limit is part of the name. */
+export function breachCounter(of: Counter, limit: Policy): Counter {
+  return new Counter(`meta ${of.scope}`, `meta:${of.name}:${limit.id}`);
+}
+
+/** The block after a breach of one limit. */
+export function blockCounter(of: Counter, limit: Policy): Counter {
+  return new Counter(`block ${of.scope}`, `block:${of.name}:${limit.id}`);
 }
 
 /** A limit that was wrapped where the look-ahead cannot see its place: by the order in which it was made. */

@@ -3,7 +3,7 @@ import type { Request, Response } from "express";
 import { ConfigurationError } from "../core/errors.js";
 import type { MaybePromise } from "../core/when-ready.js";
 import { canonicalAddress, DEFAULT_IPV6_SUBNET } from "./address.js";
-import type { ExpressRequest } from "./express-internals.js";
+import { appOf, type ExpressRequest } from "./express-internals.js";
 
 /**
  * Who is counted. `undefined`, `null` and `""` mean "unknown": the address is counted instead. Numbers and
@@ -104,7 +104,7 @@ export function addressOf(req: ExpressRequest, ipv6Subnet: number = DEFAULT_IPV6
 
 /** `req.ip`, or the socket's address when no proxy is trusted, which `req.ip` would compute slowly. */
 export function rawAddressOf(req: ExpressRequest): string | undefined {
-  const trusted = req.app?.settings["trust proxy"];
+  const trusted = appOf(req)?.settings["trust proxy"];
   return trusted === false || trusted === undefined ? req.socket?.remoteAddress : req.ip;
 }
 

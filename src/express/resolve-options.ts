@@ -20,6 +20,7 @@ import { LIMITER_OPTION_NAMES, type LimiterOptions } from "./limiter-options.js"
 import { createLists } from "./lists.js";
 import { LookupCache } from "./lookup-cache.js";
 import type { Marks } from "./marks.js";
+import { ProxyWarning } from "./proxy-warning.js";
 import { SeenCounters } from "./seen-counters.js";
 import { storageFromUri } from "./storage-from-uri.js";
 import { StorageGuard } from "./storage-guard.js";
@@ -62,6 +63,7 @@ export function resolveLimiter(options: LimiterOptions, longLived: LongLived): R
   events.logger = options.logger;
   const core: LimiterCore = {
     isEnabled: options.enabled ?? true,
+    proxyWarning: new ProxyWarning(options.logger),
     clock,
     logger: options.logger,
     storage,

@@ -76,7 +76,7 @@ export function withSettings(
   appSettings: Readonly<Record<string, unknown>> = {},
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): LimiterOptions {
-  const fromEnvironment = readSettings(environment, "environment");
+  const fromEnvironment = readSettings(environment, "environment variable");
   const fromApp = readSettings(appSettings, "app setting");
   return merge(merge(fromEnvironment, fromApp), options);
 }
@@ -117,13 +117,13 @@ function settingOf(name: string, where: string): Setting | undefined {
   const own = name.slice(PREFIX.length);
   if (Object.hasOwn(SETTINGS, own)) return SETTINGS[own];
   const meant = nearestWord(own, Object.keys(SETTINGS));
-  if (meant === undefined && where === "environment") return undefined;
+  if (meant === undefined && where === "environment variable") return undefined;
   const hint = meant === undefined ? "" : ` Did you mean "${PREFIX}${meant}"?`;
   throw new ConfigurationError(`Limiter: unknown ${where} "${name}".${hint}`);
 }
 
 function readValue(name: string, value: unknown, kind: Kind, where: string): unknown {
-  if (where === "environment" && kind === "function") {
+  if (where === "environment variable" && kind === "function") {
     throw new ConfigurationError(`Limiter: ${name} is a function and cannot come from the environment.`);
   }
   if (typeof value !== "string") return value;
