@@ -5,6 +5,9 @@ import type { Policy } from "../core/strategy.js";
 /** Splits are made by functions of the request too: clients could make them many. */
 const MOST_SPLITS_KEPT = 100;
 
+/** A function of the request gives a new policy each time: its place is soon of no more use. */
+const MOST_PLACES_KEPT = 100;
+
 /** One counter per client: what is counted, as people read it and as keys hold it. */
 export class Counter {
   /** For people: `"/users/:id"`, `"GET /slow"`, a shared scope. */
@@ -35,6 +38,7 @@ export class Counter {
     const known = this.#places.get(policy);
     if (known !== undefined) return known;
     const place = new KeyPlace(keyHead, this.name, policy.id);
+    if (this.#places.size >= MOST_PLACES_KEPT) this.#places.clear();
     this.#places.set(policy, place);
     onFirst?.();
     return place;

@@ -199,7 +199,6 @@ function withoutStorage(phase: LimitedRequest, error: unknown): MaybePromise<Out
   if (core.fallback.length > 0 && core.guard.fallback !== undefined)
     return fallBack(phase, core.guard.fallback);
   if (!core.swallowsErrors) throw error;
-  core.logger?.warn("The storage failed; the request passes without a limit.", error);
   return undefined;
 }
 

@@ -14,11 +14,17 @@ export type KeyFunction = (
   res: Response,
 ) => MaybePromise<string | number | bigint | null | undefined>;
 
-const ADDRESS_FUNCTIONS = new WeakSet<KeyFunction>();
+/** Key functions that return addresses, and the prefix length by which they group IPv6. */
+const ADDRESS_FUNCTIONS = new WeakMap<KeyFunction, number>();
 
 /** Says that a key function returns addresses, which are counted apart from clients' own keys. */
 export function returnsAddresses(keyFunc: KeyFunction): boolean {
   return ADDRESS_FUNCTIONS.has(keyFunc);
+}
+
+/** The prefix length by which IPv6 addresses are counted together where this key function says who is counted. */
+export function ipv6SubnetOf(keyFunc: KeyFunction): number {
+  return ADDRESS_FUNCTIONS.get(keyFunc) ?? DEFAULT_IPV6_SUBNET;
 }
 
 /** Options of {@link remoteAddress}. */
@@ -44,7 +50,7 @@ export function remoteAddress(options: RemoteAddressOptions = {}): (req: Request
     );
   }
   const keyFunc = (req: Request): string => addressOf(req, ipv6Subnet);
-  ADDRESS_FUNCTIONS.add(keyFunc);
+  ADDRESS_FUNCTIONS.set(keyFunc, ipv6Subnet);
   return keyFunc;
 }
 

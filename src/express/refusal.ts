@@ -3,10 +3,11 @@ import type { LimitDecision } from "../core/decision.js";
 import { limitDecision } from "../core/decision.js";
 import type { Verdict } from "../core/strategy.js";
 import type { BoundLimit } from "./bound-limit.js";
-import type { LimiterCore } from "./limiter-core.js";
-import { policyName } from "./policy-names.js";
+import type { LimitedRequest } from "./limited-request.js";
+import { policyName, policyNames } from "./policy-names.js";
 import { RateLimitExceeded } from "./rate-limit-exceeded.js";
-import { type DecidedClaim, policyToTell, type RequestState } from "./request-state.js";
+import { type DecidedClaim, policyToTell } from "./request-state.js";
+import { allShown } from "./shown-limits.js";
 
 /** A refusal, and the limit with the longest wait, whose handler and message it gets. */
 export interface Refused {
@@ -21,7 +22,7 @@ export interface Refused {
  * block: the first refusal tells the whole truth.
  */
 export function toRefusal(
-  { core, state }: { readonly core: LimiterCore; readonly state: RequestState },
+  { core, req, state }: Pick<LimitedRequest, "core" | "req" | "state">,
   verdicts: readonly Verdict[],
 ): Refused {
   const now = core.clock.now();
@@ -40,10 +41,20 @@ export function toRefusal(
     },
     limits,
     retryAfterMs,
-    policies: refused.map(({ claim }) => policyName(policyToTell(claim).limit, claim.bound.options.name)),
+    policies: namesOf(refused, req),
     isMeta,
   });
   return { error, bound: refused[limits.indexOf(longest)]?.claim.bound };
+}
+
+/** The names by which headers call these limits. */
+function namesOf(refused: readonly DecidedClaim[], req: object): string[] {
+  const shown = allShown(req);
+  const names = policyNames(shown);
+  return refused.map((entry) => {
+    const { claim } = entry;
+    return names[shown.indexOf(entry)] ?? policyName(policyToTell(claim).limit, claim.bound.options.name);
+  });
 }
 
 /** A decided claim in the words of the public API. A block is told as the limit that it follows. */

@@ -1,8 +1,8 @@
 import { IncomingMessage } from "node:http";
 import type { EpochMilliseconds } from "../core/clock.js";
-import { nearestToItsEnd } from "./nearest-limit.js";
 import type { RateLimitInfo } from "./rate-limit-info.js";
 import { type DecidedClaim, policyToTell } from "./request-state.js";
+import { nearestToItsEnd } from "./shown-limits.js";
 
 /** Prototypes whose requests know `rateLimit`. */
 const prepared = new WeakSet<object>();

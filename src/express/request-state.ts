@@ -33,7 +33,8 @@ export function policyToTell(claim: RequestClaim): Policy {
 /** A claim that was decided for a request. */
 export interface DecidedClaim {
   readonly claim: RequestClaim;
-  readonly verdict: Verdict;
+  /** As decided; once the charge was given back, with what is left then. */
+  verdict: Verdict;
   /** The list it was decided in, which tells the storage that decided it. */
   readonly verdicts: readonly Verdict[];
   /** It was charged, and the charge stands. */

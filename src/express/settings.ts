@@ -137,12 +137,18 @@ function readValue(name: string, value: unknown, kind: Kind, where: string): unk
     case "header":
       return word === false ? false : value.trim();
     case "number":
-      return value.trim() === "" ? Number.NaN : Number(value);
+      return readNumber(name, value);
     case "json":
       return readJson(name, value);
     default:
       return value.trim();
   }
+}
+
+function readNumber(name: string, value: string): number {
+  const number = value.trim() === "" ? Number.NaN : Number(value);
+  if (!Number.isNaN(number)) return number;
+  throw new ConfigurationError(`Limiter: ${name} must be a number, got ${describe(value)}.`);
 }
 
 function readJson(name: string, value: string): unknown {

@@ -2,10 +2,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { isShownBefore } from "../core/decision.js";
 import { writeClassicHeaders, writeStandardHeaders } from "./headers.js";
 import type { LimiterCore } from "./limiter-core.js";
-import { nearestToItsEnd } from "./nearest-limit.js";
 import { offerRateLimit } from "./request-info.js";
 import type { DecidedClaim, RequestState } from "./request-state.js";
-import { isMetBySeveral, statesOf } from "./request-state.js";
+import { isMetBySeveral } from "./request-state.js";
+import { allShown, isShowable, nearestToItsEnd } from "./shown-limits.js";
 
 interface Shown {
   readonly core: LimiterCore;
@@ -51,14 +51,4 @@ function shownOf(decided: readonly DecidedClaim[]): DecidedClaim | undefined {
     }
   }
   return shown;
-}
-
-/** Limits on breaches, and blocks, are shown only where they refuse. */
-function isShowable({ claim, verdict }: DecidedClaim): boolean {
-  return (claim.role === "limit" || !verdict.allowed) && claim.bound.options.headers !== false;
-}
-
-/** Every limit that counted for this request, of all limiters, in the order in which they were decided. */
-function allShown(req: IncomingMessage): DecidedClaim[] {
-  return statesOf(req).flatMap((state) => state.decided.filter(isShowable));
 }

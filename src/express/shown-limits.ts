@@ -1,5 +1,5 @@
 import type { Verdict } from "../core/strategy.js";
-import type { RequestState } from "./request-state.js";
+import type { DecidedClaim, RequestState } from "./request-state.js";
 import { statesOf } from "./request-state.js";
 
 /**
@@ -18,4 +18,14 @@ export function nearestToItsEnd(req: object): RequestState | undefined {
 function isNearer(a: Verdict, b: Verdict): boolean {
   if (a.allowed !== b.allowed) return b.allowed;
   return a.allowed ? a.remaining < b.remaining : a.retryAfterMs > b.retryAfterMs;
+}
+
+/** Limits on breaches, and blocks, are shown only where they refuse. */
+export function isShowable({ claim, verdict }: DecidedClaim): boolean {
+  return (claim.role === "limit" || !verdict.allowed) && claim.bound.options.headers !== false;
+}
+
+/** Every limit that counted for this request, of all limiters, in the order in which they were decided. */
+export function allShown(req: object): DecidedClaim[] {
+  return statesOf(req).flatMap((state) => state.decided.filter(isShowable));
 }
