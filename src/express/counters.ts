@@ -14,7 +14,7 @@ export class Counter {
   readonly scope: string;
   /** For keys: escaped, and with its kind, so that no two kinds of scope can meet. */
   readonly name: string;
-  readonly #places = new Map<Policy, KeyPlace>();
+  readonly #places = new Map<string, KeyPlace>();
   readonly #splits = new Map<string, Counter>();
 
   constructor(scope: string, name: string) {
@@ -35,11 +35,11 @@ export class Counter {
 
   /** Where one policy's keys are, made once; `onFirst` hears of it then. */
   place(policy: Policy, keyHead: string, onFirst?: () => void): KeyPlace {
-    const known = this.#places.get(policy);
+    const known = this.#places.get(policy.id);
     if (known !== undefined) return known;
     const place = new KeyPlace(keyHead, this.name, policy.id);
     if (this.#places.size >= MOST_PLACES_KEPT) this.#places.clear();
-    this.#places.set(policy, place);
+    if (this.#places.size < MOST_PLACES_KEPT) this.#places.set(policy.id, place);
     onFirst?.();
     return place;
   }

@@ -2,6 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { EpochMilliseconds, Milliseconds } from "../core/clock.js";
 import { policyNames } from "./policy-names.js";
 import { type DecidedClaim, policyToTell } from "./request-state.js";
+import { allShown } from "./shown-limits.js";
 import { sfInteger, sfItem } from "./structured-fields.js";
 
 /** Which standard draft is spoken: `false` for none. */
@@ -53,16 +54,18 @@ export function writeClassicHeaders(
     res.setHeader(names.reset, String(Math.ceil((now + verdict.resetAfterMs) / 1000)));
 }
 
-/** The headers of a draft: of one limit in the older drafts, of all limits in the present one. */
+/** The headers of a draft: of the one limit that is shown in the older drafts, of all limits in the present one. */
 export function writeStandardHeaders(
   res: ServerResponse,
   standard: StandardHeaders,
-  shown: DecidedClaim,
-  all: readonly DecidedClaim[],
+  shown: DecidedClaim | undefined,
+  req: object,
 ): void {
-  if (standard === "draft-6") writeDraft6(res, shown);
-  else if (standard === "draft-7") writeDraft7(res, shown);
-  else if (standard === "ietf") writeIetf(res, all);
+  if (standard === false) return;
+  if (standard === "ietf") writeIetf(res, allShown(req));
+  else if (shown === undefined) return;
+  else if (standard === "draft-6") writeDraft6(res, shown);
+  else writeDraft7(res, shown);
 }
 
 /** `Retry-After` (RFC 9110, 10.2.3), rounded up. Nothing when no wait can help. */

@@ -14,6 +14,7 @@ import type { RateLimitExceeded } from "./rate-limit-exceeded.js";
 import { reject, rejectDenied, writeRefusalHeaders } from "./rejection.js";
 import type { RequestState, WantedLimit } from "./request-state.js";
 import { stateOf } from "./request-state.js";
+import type { RouteLookup } from "./route-lookup.js";
 import { neighboursOf } from "./route-run.js";
 
 /** Goes on to the next handler, or to the error handlers. */
@@ -101,6 +102,7 @@ function decideUndecided(request: LimitedRequest): MaybePromise<Outcome> {
 function decideHere(request: LimitedRequest, { placed, handle }: Here): MaybePromise<Outcome> {
   const { core, phases, req, state } = request;
   const { bound, ordinal } = placed;
+  const lookedAhead = state.lookup;
   lookAgain(core, handle, req, state);
   const counter = phases.counterOf(bound, handle, req, state, ordinal);
   if (state.passed.some((passed) => passed.bound === bound && passed.counter === counter)) return undefined;
@@ -112,7 +114,7 @@ function decideHere(request: LimitedRequest, { placed, handle }: Here): MaybePro
   state.passed = state.passed.concat(own);
   const decide = () =>
     evaluate(request, phases.routeLimits(own, req, state), phases.defaultLimits(state.lookup, req));
-  return whenReady(giveBackUnseenDefaults(request, own), decide);
+  return whenReady(giveBackUnseenDefaults(request, own, lookedAhead), decide);
 }
 
 /**
@@ -122,15 +124,16 @@ function decideHere(request: LimitedRequest, { placed, handle }: Here): MaybePro
 function giveBackUnseenDefaults(
   { core, state }: LimitedRequest,
   own: readonly WantedLimit[],
+  lookedAhead: RouteLookup | undefined,
 ): MaybePromise<void> {
   const isDefault = (entry: { claim: { bound: BoundLimit } }) => entry.claim.bound.kind === "default";
-  if (!own.some(({ bound }) => bound.overridesDefaults && isUnseen(bound, state))) return;
+  if (!own.some(({ bound }) => bound.overridesDefaults && isUnseen(bound, lookedAhead))) return;
   const defaults = state.decided.filter(isDefault);
   state.decided = state.decided.filter((entry) => !isDefault(entry));
   return giveBack(core, defaults);
 }
 
-function isUnseen(bound: BoundLimit, { lookup }: RequestState): boolean {
+function isUnseen(bound: BoundLimit, lookup: RouteLookup | undefined): boolean {
   return lookup?.marks.every((mark) => mark.kind !== "limit" || mark.bound !== bound) ?? true;
 }
 
@@ -152,11 +155,11 @@ function run<At>(request: LimitedRequest, next: Next, decide: Decide<At>, at: At
   try {
     outcome = admitAndDecide(request, decide, at);
   } catch (error) {
-    next(error);
+    next(toError(error));
     return;
   }
   if (outcome === undefined) next();
-  else if (isPromise(outcome)) outcome.then((decided) => finish(request, decided, next), next);
+  else if (isPromise(outcome)) outcome.then((decided) => finish(request, decided, next), failWith(next));
   else finish(request, outcome, next);
 }
 
@@ -176,5 +179,15 @@ function admitAndDecide<At>(
 function finish(request: LimitedRequest, refused: Outcome | ClientDenied, next: Next): void {
   if (refused === undefined) next();
   else if (refused instanceof ClientDenied) rejectDenied(request, refused, next);
-  else reject(request, refused).then((isPassedOn) => isPassedOn && next(refused.error), next);
+  else reject(request, refused).then((isPassedOn) => isPassedOn && next(refused.error), failWith(next));
+}
+
+function failWith(next: Next): (error: unknown) => void {
+  return (error) => next(toError(error));
+}
+
+/** To Express, nothing and the words "route" and "router" mean "go on": as errors they would lift the limit. */
+function toError(error: unknown): unknown {
+  const goesOn = !error || error === "route" || error === "router";
+  return goesOn ? new Error(`A function of a limit failed with ${String(error)}.`, { cause: error }) : error;
 }

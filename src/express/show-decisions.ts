@@ -5,7 +5,7 @@ import type { LimiterCore } from "./limiter-core.js";
 import { offerRateLimit } from "./request-info.js";
 import type { DecidedClaim, RequestState } from "./request-state.js";
 import { isMetBySeveral } from "./request-state.js";
-import { allShown, isShowable, nearestToItsEnd } from "./shown-limits.js";
+import { isShowable, nearestToItsEnd } from "./shown-limits.js";
 
 interface Shown {
   readonly core: LimiterCore;
@@ -26,12 +26,10 @@ export function showDecisions({ core, req, res, state }: Shown): void {
   state.shownAt = now;
   state.info = undefined;
   offerRateLimit(req);
-  if (isMetBySeveral(req) && nearestToItsEnd(req) !== state) return;
+  const isNearest = !isMetBySeveral(req) || nearestToItsEnd(req) === state;
   try {
-    if (core.headers.enabled) writeClassicHeaders(res, core.headers, shown, now);
-    if (core.headers.standard !== false) {
-      writeStandardHeaders(res, core.headers.standard, shown, allShown(req));
-    }
+    if (core.headers.enabled && isNearest) writeClassicHeaders(res, core.headers, shown, now);
+    writeStandardHeaders(res, core.headers.standard, isNearest ? shown : undefined, req);
   } catch (error) {
     // Asked only now: on the way of every request `headersSent` would cost as much as a header.
     if (!res.headersSent) throw error;

@@ -84,12 +84,13 @@ export class StorageGuard {
       if (this.#failures > 0) this.#recovered();
       return verdicts;
     }
+    const askedAt = performance.now();
     return this.#deadlines.race(verdicts).then(
       (decided) => {
         if (this.#failures > 0) this.#recovered();
         return decided;
       },
-      (error) => this.#goOnWithFallback(claims, options, this.#failed(error)),
+      (error) => this.#goOnWithFallback(claims, options, this.#failed(error, performance.now() - askedAt)),
     );
   }
 
@@ -184,8 +185,9 @@ export class StorageGuard {
     return verdicts;
   }
 
-  #failed(cause: unknown): StorageError {
-    const isTimeout = cause instanceof DeadlinePassed;
+  /** A storage may keep the same deadline itself, and its error may be here first: the time tells. */
+  #failed(cause: unknown, tookMs: Milliseconds = 0): StorageError {
+    const isTimeout = cause instanceof DeadlinePassed || tookMs >= this.#timeoutMs * 0.9;
     const error = toStorageError(cause, this.storage.name, this.#timeoutMs);
     this.#lastError = error;
     this.#failures++;
