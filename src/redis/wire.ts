@@ -1,0 +1,156 @@
+import type { Charge, Claim, HitOptions } from "../core/storage.js";
+import type { Policy, Strategy, Verdict } from "../core/strategy.js";
+
+/** An instant on the server's clock, in milliseconds since 2024-01-01: what the script's `server_at` counts. */
+export type ServerInstant = number;
+
+/** One question to the script, as a storage method asks it. */
+export type Question =
+  | { readonly kind: "hit"; readonly claims: readonly Claim[]; readonly mode: HitOptions["mode"] }
+  | { readonly kind: "test" | "clear" | "penalize"; readonly claims: readonly Claim[] }
+  | { readonly kind: "refund"; readonly charges: readonly Charge[] };
+
+/** A question, and the server's instant from which on it must change nothing. */
+export interface TimedQuestion {
+  readonly question: Question;
+  readonly notAfter: ServerInstant;
+}
+
+/** What the script says to a list of questions. */
+export interface Reply {
+  readonly serverAt: ServerInstant;
+  /** For each question its verdicts; `"late"` when it came too late and nothing was done. */
+  readonly answers: readonly (readonly Verdict[] | "late")[];
+}
+
+/** The keys and the one argument of a call. */
+export interface EncodedCall {
+  readonly keys: readonly string[];
+  readonly argument: string;
+}
+
+const KINDS: Readonly<Record<Question["kind"], number>> = {
+  hit: 1,
+  test: 2,
+  refund: 3,
+  clear: 4,
+  penalize: 5,
+};
+
+const STRATEGIES: Readonly<Record<Strategy["name"], number>> = {
+  "fixed-window": 1,
+  "moving-window": 2,
+  "sliding-window-counter": 3,
+  "token-bucket": 4,
+  block: 5,
+};
+
+/** How many claims a question brings. */
+export function claimCount(question: Question): number {
+  return question.kind === "refund" ? question.charges.length : question.claims.length;
+}
+
+/** The claims of a question. */
+export function claimsOf(question: Question): readonly Claim[] {
+  return question.kind === "refund" ? question.charges.map(({ claim }) => claim) : question.claims;
+}
+
+/** Writes a list of questions as `decide.lua` reads it. `testNow` replaces the server's clock. */
+export function encodeCall(questions: readonly TimedQuestion[], testNow: number | undefined): EncodedCall {
+  const encoder = new Encoder();
+  for (const { question, notAfter } of questions) encoder.add(question, notAfter);
+  return encoder.finish(questions.length, testNow);
+}
+
+/** Reads the script's reply to these questions. Throws when it is none. */
+export function decodeReply(reply: unknown, questions: readonly TimedQuestion[]): Reply {
+  if (!Array.isArray(reply)) throw new TypeError("not a list");
+  let position = 0;
+  const take = (): number => Number(reply[position++]);
+  const serverAt = take();
+  const answers = questions.map(({ question }) => {
+    if (take() === 1) return "late";
+    const { kind } = question;
+    const count = kind === "refund" || kind === "clear" ? 0 : question.claims.length;
+    return Array.from({ length: count }, () => takeVerdict(take));
+  });
+  if (position !== reply.length || Number.isNaN(serverAt)) throw new TypeError("of another length");
+  return { serverAt, answers };
+}
+
+function takeVerdict(take: () => number): Verdict {
+  const allowed = take() === 1;
+  const remaining = take();
+  const resetAfterMs = endless(take());
+  const retryAfterMs = endless(take());
+  return { allowed, remaining, resetAfterMs, retryAfterMs, receipt: take(), refundsSeen: take() };
+}
+
+function endless(ms: number): number {
+  return ms < 0 ? Number.POSITIVE_INFINITY : ms;
+}
+
+/** Numbers each key and each policy once. */
+class Encoder {
+  readonly #texts = new Map<string, number>();
+  readonly #logs = new Map<string, number>();
+  readonly #policies = new Map<Policy, number>();
+  readonly #policyNumbers: number[] = [];
+  readonly #questions: number[] = [];
+
+  add(question: Question, notAfter: ServerInstant): void {
+    const numbers = this.#questions;
+    numbers.push(KINDS[question.kind], notAfter);
+    if (question.kind === "hit") numbers.push(question.mode === "each" ? 1 : 0);
+    numbers.push(claimCount(question));
+    if (question.kind === "refund") {
+      for (const { claim, receipt } of question.charges) {
+        this.#addClaim(claim);
+        numbers.push(receipt.receipt, receipt.refundsSeen);
+      }
+      return;
+    }
+    for (const claim of question.claims) {
+      this.#addClaim(claim);
+      if (question.kind !== "hit") continue;
+      // 0 stands for "any" as parent, -1 for one that is not here to refuse.
+      const parent = claim.parent === undefined ? 0 : question.claims.indexOf(claim.parent) + 1 || -1;
+      numbers.push(claim.role === "meta" ? 1 : 0, parent);
+    }
+  }
+
+  finish(questionCount: number, testNow: number | undefined): EncodedCall {
+    const keys = [...this.#texts.keys(), ...this.#logs.keys()];
+    const head = [testNow === undefined ? 0 : 1, testNow ?? 0, this.#texts.size, this.#policies.size];
+    return { keys, argument: `[${head},${this.#policyNumbers},${questionCount},${this.#questions}]` };
+  }
+
+  #addClaim({ key, policy, cost }: Claim): void {
+    const isLog = policy.strategy.name === "moving-window";
+    const index = isLog ? -numberIn(this.#logs, key) : numberIn(this.#texts, key);
+    this.#questions.push(index, this.#numberOf(policy), cost);
+  }
+
+  #numberOf(policy: Policy): number {
+    const known = this.#policies.get(policy);
+    if (known !== undefined) return known;
+    const { limit, capacity, ticksPerMs, ticksPerToken, strategy } = policy;
+    this.#policyNumbers.push(
+      STRATEGIES[strategy.name],
+      limit.amount,
+      limit.windowMs,
+      capacity,
+      ticksPerMs,
+      ticksPerToken,
+    );
+    return numberIn(this.#policies, policy);
+  }
+}
+
+/** The number of a value, from 1, in the order of appearance. */
+function numberIn<T>(numbers: Map<T, number>, value: T): number {
+  const known = numbers.get(value);
+  if (known !== undefined) return known;
+  numbers.set(value, numbers.size + 1);
+  return numbers.size;
+}
