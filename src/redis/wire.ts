@@ -99,23 +99,16 @@ class Encoder {
   readonly #questions: number[] = [];
 
   add(question: Question, notAfter: ServerInstant): void {
-    const numbers = this.#questions;
-    numbers.push(KINDS[question.kind], notAfter);
-    if (question.kind === "hit") numbers.push(question.mode === "each" ? 1 : 0);
-    numbers.push(claimCount(question));
+    const each = question.kind === "hit" && question.mode === "each" ? 1 : 0;
+    this.#questions.push(KINDS[question.kind], notAfter, each, claimCount(question));
     if (question.kind === "refund") {
       for (const { claim, receipt } of question.charges) {
-        this.#addClaim(claim);
-        numbers.push(receipt.receipt, receipt.refundsSeen);
+        this.#addClaim(claim, receipt.receipt, receipt.refundsSeen);
       }
       return;
     }
     for (const claim of question.claims) {
-      this.#addClaim(claim);
-      if (question.kind !== "hit") continue;
-      // 0 stands for "any" as parent, -1 for one that is not here to refuse.
-      const parent = claim.parent === undefined ? 0 : question.claims.indexOf(claim.parent) + 1 || -1;
-      numbers.push(claim.role === "meta" ? 1 : 0, parent);
+      this.#addClaim(claim, claim.role === "meta" ? 1 : 0, parentNumber(claim, question.claims));
     }
   }
 
@@ -125,10 +118,10 @@ class Encoder {
     return { keys, argument: `[${head},${this.#policyNumbers},${questionCount},${this.#questions}]` };
   }
 
-  #addClaim({ key, policy, cost }: Claim): void {
+  #addClaim({ key, policy, cost }: Claim, first: number, second: number): void {
     const isLog = policy.strategy.name === "moving-window";
     const index = isLog ? -numberIn(this.#logs, key) : numberIn(this.#texts, key);
-    this.#questions.push(index, this.#numberOf(policy), cost);
+    this.#questions.push(index, this.#numberOf(policy), cost, first, second);
   }
 
   #numberOf(policy: Policy): number {
@@ -145,6 +138,11 @@ class Encoder {
     );
     return numberIn(this.#policies, policy);
   }
+}
+
+/** Where a claim's parent stands, from 1; 0 for "any", -1 for one that is not in the list. */
+function parentNumber({ parent }: Claim, claims: readonly Claim[]): number {
+  return parent === undefined ? 0 : claims.indexOf(parent) + 1 || -1;
 }
 
 /** The number of a value, from 1, in the order of appearance. */

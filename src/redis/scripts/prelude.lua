@@ -1,5 +1,16 @@
 -- The parts in this folder are joined into one script. Suffixes name units: `_ms` durations, `_at` instants in
 -- whole milliseconds since 2024-01-01 UTC. Numbers are written with "%.0f": `..` would keep 14 digits only.
+--
+-- Each strategy is made by a function, so that a call pays only for what it uses. A strategy has
+--   load(counter, text, now)    puts the state as of now into the counter, read from the stored text or nil;
+--                               what no clock of ours can have written is clamped, and `is_healed` set
+--   test(counter, cost, now)    returns the six parts of a verdict: allowed (true or false), remaining,
+--                               reset_after_ms, retry_after_ms, receipt, refunds_seen
+--   charge(counter, cost, now)  charges what a test has allowed, and returns the verdict after it
+--   refund(counter, cost, receipt, refunds_seen, now)
+--   text(counter)               what to store; nil for nothing
+--   expires_at(counter)         from then on the state equals no state
+-- and equals its twin in src/core/strategies step by step.
 
 local EPOCH_UNIX_MS = 1704067200000
 
@@ -13,21 +24,10 @@ local floor, ceil, min, max = math.floor, math.ceil, math.min, math.max
 local format = string.format
 local unpack = table.unpack or unpack
 
--- One to three whole numbers separated by blanks, as doubles; nothing for any other text.
+-- One to three whole numbers separated by blanks; nothing for any other text.
 local function stored_numbers(text)
-  if #text > LONGEST_TEXT then return nil end
+  if not text or #text > LONGEST_TEXT then return nil end
   local first, second, third = text:match("^(%d+) ?(%d*) ?(%d*)$")
   if not first then return nil end
   return first + 0.0, second ~= "" and second + 0.0 or nil, third ~= "" and third + 0.0 or nil
-end
-
-local function verdict(allowed, remaining, reset_after_ms, retry_after_ms, receipt, refunds_seen)
-  return {
-    allowed = allowed,
-    remaining = remaining,
-    reset_after_ms = reset_after_ms,
-    retry_after_ms = retry_after_ms,
-    receipt = receipt or 0,
-    refunds_seen = refunds_seen or 0,
-  }
 end
