@@ -149,7 +149,8 @@ export class RedisStorage implements Storage {
         return this.#denied.refusal(question.claims, question.mode, performance.now());
       },
       onAnswer: ({ question, askedAt }, verdicts, times) => {
-        if (question.kind === "hit") this.#denied.learn({ ...question, ...times, askedAt, verdicts });
+        if (question.kind !== "hit" || verdicts.every(isAllowed)) return;
+        this.#denied.learn({ ...question, ...times, askedAt, verdicts });
       },
       onUnwanted: (call, verdicts) => this.#giveBackUnwanted(call, verdicts),
     });
@@ -161,11 +162,11 @@ export class RedisStorage implements Storage {
     return this.#client;
   }
 
-  async #ask(question: Question, tag: string, timeoutMs?: number): Promise<readonly Verdict[]> {
-    if (this.#isClosed) throw closedError();
-    if (this.#lanes === undefined) await this.#ready();
+  #ask(question: Question, tag: string, timeoutMs?: number): Promise<readonly Verdict[]> {
+    if (this.#isClosed) return Promise.reject(closedError());
+    if (this.#lanes === undefined) return this.#ready().then(() => this.#ask(question, tag, timeoutMs));
     const call = new Call(question, tag, timeoutMs ?? this.#settings.commandTimeoutMs, this.#deadlines);
-    this.#lanes?.ask(call);
+    this.#lanes.ask(call);
     if (question.kind === "refund" || question.kind === "clear") return this.#ease(question, call.answer);
     return call.answer;
   }
@@ -214,6 +215,10 @@ export class RedisStorage implements Storage {
     const now = this.#settings.clock?.now();
     return now === undefined ? undefined : Math.floor(now);
   }
+}
+
+function isAllowed({ allowed }: Verdict): boolean {
+  return allowed;
 }
 
 function closedError(): StorageError {
