@@ -1,12 +1,7 @@
 import type { Charge, Claim, HitOptions } from "../core/storage.js";
 import type { Verdict } from "../core/strategy.js";
 
-/**
- * What a hit charged to limits, by its verdicts.
- *
- * Nothing when a meta claim refuses: after a breach it may do so because it was charged, or may have refused
- * before; then too little is given back rather than too much.
- */
+/** What a hit charged to limits, by its verdicts: nothing when a meta claim refused. */
 export function chargesOf(
   claims: readonly Claim[],
   verdicts: readonly Verdict[],

@@ -131,16 +131,12 @@ export class DenyCache {
 /**
  * The claim that would refuse the same list again without charging anything, if there is one.
  *
- * Next to meta claims it is a meta claim: a limit's refusal alone is a breach, which they count each time. When
- * each limit is charged on its own, all must have been refused or none, else the answer to the next is another.
+ * Next to meta claims it is a meta claim: a limit's refusal is a breach, which they count each time. Where each
+ * limit is charged on its own, all must have been refused.
  */
 function refusingClaim({ claims, mode, verdicts }: RefusedHit): Claim | undefined {
   const hasMeta = claims.some(({ role }) => role === "meta");
-  if (mode === "each") {
-    const limits = verdicts.filter((_, i) => claims[i]?.role === "limit");
-    const refused = limits.filter(({ allowed }) => !allowed).length;
-    if (refused !== limits.length && (refused > 0 || !hasMeta)) return undefined;
-  }
+  if (!hasMeta && mode === "each" && verdicts.some(({ allowed }) => allowed)) return undefined;
   const role = hasMeta ? "meta" : "limit";
   return claims.find((claim, i) => claim.role === role && isExhausted(verdicts[i]));
 }

@@ -25,8 +25,8 @@ export interface RedisStorageOptions {
    */
   readonly clientOptions?: Readonly<Record<string, unknown>> | undefined;
   /**
-   * For tests: windows run on this clock and not on the server's. Deadlines stay on real time. Without effect
-   * on keys that other processes write. @default the server's clock
+   * For tests: windows run on this clock and not on the server's; nothing is refused without asking Redis.
+   * Deadlines stay on real time. @default the server's clock
    */
   readonly clock?: Clock | undefined;
 }

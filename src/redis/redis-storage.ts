@@ -52,7 +52,8 @@ export class RedisStorage implements Storage {
   /** Throws `ConfigurationError` for a URI or an option that cannot be. Connects in the background. */
   constructor(clientOrUri: RedisClient | string, options: RedisStorageOptions = {}) {
     this.#settings = resolveOptions(options);
-    this.#denied = new DenyCache(this.#settings.denyCacheMs);
+    // What is known runs out on real time, which a test's clock does not follow.
+    this.#denied = new DenyCache(this.#settings.clock === undefined ? this.#settings.denyCacheMs : 0);
     this.#ownsClient = typeof clientOrUri === "string";
     if (typeof clientOrUri === "string") {
       const address = parseRedisUri(clientOrUri);

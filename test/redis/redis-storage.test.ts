@@ -125,7 +125,9 @@ test("a block and its limit ride in one list", async () => {
   await storage.hit(list, ALL_OR_NOTHING);
   const [limit, block] = await storage.hit(list, ALL_OR_NOTHING);
   expect(limit).toMatchObject({ allowed: false });
-  expect(block).toMatchObject({ allowed: false, retryAfterMs: 5000 });
+  expect(block).toMatchObject({ allowed: true, retryAfterMs: 5000 });
+  const [, blocked] = await storage.hit(list, ALL_OR_NOTHING);
+  expect(blocked).toMatchObject({ allowed: false });
 });
 
 test("reset forgets what starts with the prefix, and nothing else", async () => {

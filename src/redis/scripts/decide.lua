@@ -74,11 +74,13 @@ local function charge(claim, slot)
   say(slot, counter.strategy.charge(counter, input[claim + 2], now))
 end
 
--- A running block is extended; a limit on breaches that is full stays full.
+-- A running block is extended; a limit on breaches that is full stays full. Neither has refused: what it says is
+-- how long it will from now on.
 local function penalize(claim, slot)
   local is_block = counter_of(claim).policy.strategy_number == BLOCK_STRATEGY
   if test(claim, slot) or is_block then charge(claim, slot) end
   test(claim, slot)
+  reply[slot] = 1
 end
 
 local function place_of(i, claims)
