@@ -23,7 +23,7 @@ const UNSAFE_SETTINGS: readonly UnsafeSetting[] = [
   },
 ];
 
-/** Warns, once for each client, of settings with which limits would not hold. */
+/** Warns, once for each storage that is made, of settings with which limits would not hold. */
 export function warnOfUnsafeSettings(client: RedisClient): void {
   const options = { ...client.options?.redisOptions, ...client.options };
   for (const { option, isUnsafe, advice } of UNSAFE_SETTINGS) {
