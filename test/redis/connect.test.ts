@@ -111,7 +111,7 @@ describe("an option", () => {
     [{ commandTimeoutMs: 0 }, "commandTimeoutMs must be a whole number from 1"],
     [{ maxBatch: 1.5 }, "maxBatch must be a whole number from 1"],
     [{ denyCache: 5 }, 'Unknown option "denyCache"'],
-  ])("%j that cannot be is refused", (options, message) => {
+  ])("%j that cannot be is refused", (options: object, message) => {
     expect(() => new RedisStorage("redis://", options)).toThrow(message);
   });
 });

@@ -19,7 +19,8 @@ export function openStorage(client: RedisClient | string, options: RedisStorageO
 
 /** A client of a server, closed after the test. It prints no connection errors. */
 export function openClient(port: number, options: RedisOptions = {}): Redis {
-  const client = new Redis(port, "127.0.0.1", { retryStrategy: () => 50, ...options });
+  const all: RedisOptions = { retryStrategy: () => 50, ...options };
+  const client = new Redis(port, "127.0.0.1", all);
   client.on("error", () => {});
   opened.push({ end: () => client.disconnect() });
   return client;
