@@ -3,8 +3,9 @@
 local function make_block()
   local block = {}
 
-  function block.load(counter, text, now)
-    counter.until_at = max(stored_numbers(text) or now, now)
+  function block.load(key, text, policy, now)
+    local until_at = max(stored_numbers(text) or now, now)
+    return { key = key, policy = policy, exists = text and true, is_changed = false, until_at = until_at }
   end
 
   function block.test(counter, _, now)

@@ -5,26 +5,23 @@ local BLOCK_STRATEGY = 5
 local makers = { make_fixed_window, make_moving_window, make_sliding_window, make_token_bucket, make_block }
 local made = {}
 
-local function strategy_of(policy)
-  local number = policy.strategy_number
+local function strategy_of(number)
   made[number] = made[number] or makers[number]()
   return made[number]
 end
 
 local counters = {}
 
-local function load_counter(index, key, text, policy, now)
-  local strategy = strategy_of(policy)
-  local counter = { key = key, policy = policy, strategy = strategy, exists = text and true or false }
-  strategy.load(counter, text, now)
-  counters[index] = counter
-  return counter
-end
-
-local function forget(counter, now)
-  counter.strategy[counter.log and "forget" or "load"](counter, nil, now)
+local function forget(index, counter, now)
+  local forgotten = counter
+  if counter.log then
+    counter.policy.strategy.forget(counter)
+  else
+    forgotten = counter.policy.strategy.load(counter.key, nil, counter.policy, now)
+  end
   -- Also what was not ours goes.
-  counter.exists, counter.is_changed = true, true
+  forgotten.exists, forgotten.is_changed = true, true
+  counters[index] = forgotten
 end
 
 -- A counter that is only looked at keeps what it holds, unless another clock wrote it or its expiry was lost.
@@ -34,7 +31,7 @@ local function heal(counter)
 end
 
 local function write(counter, now, unix_offset_ms)
-  local strategy, log = counter.strategy, counter.log
+  local strategy, log = counter.policy.strategy, counter.log
   local text = not log and strategy.text(counter, now)
   if text or log and not log:is_empty() then
     local expires_unix_ms = format("%.0f", strategy.expires_at(counter) + unix_offset_ms)

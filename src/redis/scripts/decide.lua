@@ -31,7 +31,8 @@ local policies = {}
 local position = 5
 for i = 1, input[4] do
   policies[i] = {
-    strategy_number = input[position],
+    is_block = input[position] == BLOCK_STRATEGY,
+    strategy = strategy_of(input[position]),
     amount = input[position + 1],
     window_ms = input[position + 2],
     capacity = input[position + 3],
@@ -48,8 +49,10 @@ local function counter_of(claim)
   local index = input[claim]
   local counter = counters[index]
   if counter then return counter end
-  local key = KEYS[index > 0 and index or text_count - index]
-  return load_counter(index, key, texts[index], policies[input[claim + 1]], now)
+  local key, policy = KEYS[index > 0 and index or text_count - index], policies[input[claim + 1]]
+  counter = policy.strategy.load(key, texts[index], policy, now)
+  counters[index] = counter
+  return counter
 end
 
 local function say(slot, allowed, remaining, reset_after_ms, retry_after_ms, receipt, refunds_seen)
@@ -64,21 +67,20 @@ end
 
 local function test(claim, slot)
   local counter = counter_of(claim)
-  return say(slot, counter.strategy.test(counter, input[claim + 2], now))
+  return say(slot, counter.policy.strategy.test(counter, input[claim + 2], now))
 end
 
 -- To be called only after a test that allowed it.
 local function charge(claim, slot)
   local counter = counter_of(claim)
   counter.is_changed = true
-  say(slot, counter.strategy.charge(counter, input[claim + 2], now))
+  say(slot, counter.policy.strategy.charge(counter, input[claim + 2], now))
 end
 
 -- A running block is extended; a limit on breaches that is full stays full. Neither has refused: what it says is
 -- how long it will from now on.
 local function penalize(claim, slot)
-  local is_block = counter_of(claim).policy.strategy_number == BLOCK_STRATEGY
-  if test(claim, slot) or is_block then charge(claim, slot) end
+  if test(claim, slot) or counter_of(claim).policy.is_block then charge(claim, slot) end
   test(claim, slot)
   reply[slot] = 1
 end
@@ -114,7 +116,7 @@ end
 local function refund(claim)
   local counter = counter_of(claim)
   local cost, receipt, refunds_seen = input[claim + 2], input[claim + 3], input[claim + 4]
-  counter.strategy.refund(counter, cost, receipt, refunds_seen, now)
+  counter.policy.strategy.refund(counter, cost, receipt, refunds_seen, now)
   counter.is_changed = true
 end
 
@@ -130,7 +132,7 @@ local function execute(kind, claims, count, each)
     elseif kind == REFUND then
       refund(claim)
     elseif kind == CLEAR then
-      forget(counter_of(claim), now)
+      forget(input[claim], counter_of(claim), now)
     end
   end
 end

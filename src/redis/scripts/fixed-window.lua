@@ -3,15 +3,24 @@
 local function make_fixed_window()
   local fixed_window = {}
 
-  function fixed_window.load(counter, text, now)
-    local latest_end_at = now + counter.policy.window_ms
+  function fixed_window.load(key, text, policy, now)
+    local latest_end_at = now + policy.window_ms
     local count, ends_at = stored_numbers(text)
+    local is_healed = false
     if not ends_at or now >= ends_at then
-      counter.count, counter.ends_at = 0, latest_end_at
-    else
-      counter.count, counter.ends_at = min(count, counter.policy.amount), min(ends_at, latest_end_at)
-      counter.is_healed = counter.ends_at ~= ends_at
+      count, ends_at = 0, latest_end_at
+    elseif ends_at > latest_end_at then
+      ends_at, is_healed = latest_end_at, true
     end
+    return {
+      key = key,
+      policy = policy,
+      exists = text and true,
+      is_healed = is_healed,
+      is_changed = false,
+      count = min(count, policy.amount),
+      ends_at = ends_at,
+    }
   end
 
   function fixed_window.test(counter, cost, now)

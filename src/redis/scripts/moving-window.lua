@@ -2,13 +2,14 @@
 
 local function make_moving_window()
   local instant_log = make_instant_log()
-  local moving_window = { has_log = true }
+  local moving_window = {}
 
-  function moving_window.load(counter, _, now)
-    local log, exists = instant_log.load(counter.key)
-    log:drop_until(now - counter.policy.window_ms)
+  function moving_window.load(key, _, policy, now)
+    local log, exists = instant_log.load(key)
+    log:drop_until(now - policy.window_ms)
     log:clamp_to(now)
-    counter.log, counter.exists, counter.is_healed = log, exists, log.edited_from ~= nil
+    local is_healed = log.edited_from ~= nil
+    return { key = key, policy = policy, exists = exists, is_healed = is_healed, is_changed = false, log = log }
   end
 
   local function until_oldest_leaves_ms(counter, now)

@@ -2,8 +2,10 @@
 -- whole milliseconds since 2024-01-01 UTC. Numbers are written with "%.0f": `..` would keep 14 digits only.
 --
 -- Each strategy is made by a function, so that a call pays only for what it uses. A strategy has
---   load(counter, text, now)    puts the state as of now into the counter, read from the stored text or nil;
---                               what no clock of ours can have written is clamped, and `is_healed` set
+--   load(key, text, policy, now)
+--                               makes the counter from the stored text or nil: its state as of now. What no clock
+--                               of ours can have written is clamped, and `is_healed` set. All fields are named at
+--                               once, so that the table has its size from the start
 --   test(counter, cost, now)    returns the six parts of a verdict: allowed (true or false), remaining,
 --                               reset_after_ms, retry_after_ms, receipt, refunds_seen
 --   charge(counter, cost, now)  charges what a test has allowed, and returns the verdict after it

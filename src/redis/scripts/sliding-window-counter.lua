@@ -4,18 +4,28 @@ local function make_sliding_window()
   local sliding_window = {}
 
   -- Windows that ended have moved back, or are forgotten. One that opens in the future was opened by another clock.
-  function sliding_window.load(counter, text, now)
-    local window_ms = counter.policy.window_ms
+  function sliding_window.load(key, text, policy, now)
+    local window_ms = policy.window_ms
+    local is_healed = false
     local previous, current, starts_at = stored_numbers(text)
     if not starts_at or now >= starts_at + 2 * window_ms then
       previous, current, starts_at = 0, 0, now
     elseif starts_at > now then
-      starts_at, counter.is_healed = now, true
+      starts_at, is_healed = now, true
     elseif now >= starts_at + window_ms then
       if current == 0 then starts_at = now else starts_at = starts_at + window_ms end
       previous, current = current, 0
     end
-    counter.previous, counter.current, counter.starts_at = previous, current, starts_at
+    return {
+      key = key,
+      policy = policy,
+      exists = text and true,
+      is_healed = is_healed,
+      is_changed = false,
+      previous = previous,
+      current = current,
+      starts_at = starts_at,
+    }
   end
 
   -- How long before its end a window of `count` weighs at most `units`.

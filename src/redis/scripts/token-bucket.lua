@@ -7,19 +7,28 @@ local function make_token_bucket()
   local token_bucket = {}
 
   -- A bucket that is emptier than empty was written by another clock.
-  function token_bucket.load(counter, text, now)
-    local policy = counter.policy
+  function token_bucket.load(key, text, policy, now)
     local now_ticks = now * policy.ticks_per_ms
     local empty = now_ticks + policy.capacity * policy.ticks_per_token
     local full_at, refunded, keep_until = stored_numbers(text)
+    local is_healed = false
     keep_until = keep_until or full_at
     if not full_at or keep_until <= now_ticks then
       full_at, refunded, keep_until = now_ticks, 0, now_ticks
     elseif full_at > empty or keep_until > empty then
-      full_at, keep_until, counter.is_healed = min(full_at, empty), min(keep_until, empty), true
+      full_at, keep_until, is_healed = min(full_at, empty), min(keep_until, empty), true
     end
-    counter.now_ticks, counter.empty = now_ticks, empty
-    counter.full_at, counter.refunded, counter.keep_until = max(full_at, now_ticks), refunded or 0, keep_until
+    policy.now_ticks, policy.empty = now_ticks, empty
+    return {
+      key = key,
+      policy = policy,
+      exists = text and true,
+      is_healed = is_healed,
+      is_changed = false,
+      full_at = max(full_at, now_ticks),
+      refunded = refunded or 0,
+      keep_until = keep_until,
+    }
   end
 
   -- Rounded up: at that millisecond the tokens are surely there.
@@ -30,7 +39,7 @@ local function make_token_bucket()
 
   function token_bucket.test(counter, cost)
     local policy = counter.policy
-    local available_ticks = counter.empty - counter.full_at
+    local available_ticks = policy.empty - counter.full_at
     local tokens = floor(available_ticks / policy.ticks_per_token)
     local allowed = cost * policy.ticks_per_token <= available_ticks and policy.amount > 0
     local reset_after_ms = tokens == policy.capacity and 0 or wait_for(tokens + 1, available_ticks, policy)
@@ -49,14 +58,14 @@ local function make_token_bucket()
   -- what refunds since then have moved it forward; taking back more would mint tokens.
   function token_bucket.refund(counter, cost, receipt, refunds_seen)
     local moved_forward = max(0, counter.refunded - refunds_seen)
-    local not_yet_grown = receipt - moved_forward - counter.now_ticks
+    local not_yet_grown = receipt - moved_forward - counter.policy.now_ticks
     local returned = max(0, min(cost * counter.policy.ticks_per_token, not_yet_grown))
     counter.full_at, counter.refunded = counter.full_at - returned, counter.refunded + returned
   end
 
   function token_bucket.text(counter)
     local full_at, refunded, keep_until = counter.full_at, counter.refunded, counter.keep_until
-    if keep_until <= counter.now_ticks then return nil end
+    if keep_until <= counter.policy.now_ticks then return nil end
     if refunded == 0 and keep_until == full_at then return format("%.0f", full_at) end
     return format("%.0f %.0f %.0f", full_at, refunded, keep_until)
   end
