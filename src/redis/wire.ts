@@ -70,7 +70,7 @@ export function decodeReply(reply: unknown, questions: readonly TimedQuestion[])
   const answers: (readonly Verdict[] | "late")[] = [];
   let position = 1;
   for (const { question } of questions) {
-    if (reply[position++] === 1) {
+    if (Number(reply[position++]) === 1) {
       answers.push("late");
       continue;
     }
@@ -87,7 +87,7 @@ export function decodeReply(reply: unknown, questions: readonly TimedQuestion[])
 
 function verdictAt(reply: readonly unknown[], position: number): Verdict {
   return {
-    allowed: reply[position] === 1,
+    allowed: Number(reply[position]) === 1,
     remaining: Number(reply[position + 1]),
     resetAfterMs: endless(Number(reply[position + 2])),
     retryAfterMs: endless(Number(reply[position + 3])),

@@ -37,6 +37,11 @@ const LIMITS: Readonly<Record<string, readonly Policy[]>> = {
     policy("fixed-window", 2 ** 53 - 100, 1, "second"),
     policy("moving-window", 2 ** 51, 300, "millisecond"),
   ],
+  "amounts at the edge of an integer's digits": [
+    policy("fixed-window", 9, 300, "millisecond"),
+    policy("fixed-window", 10, 2, "second"),
+    policy("fixed-window", 99_999_999_999_999, 1, "second"),
+  ],
   "long logs": [policy("moving-window", 500, 700, "millisecond")],
   "amount 0": STRATEGY_NAMES.map((name) => policy(name, 0, 1, "second")),
   mixed: STRATEGY_NAMES.map((name) => policy(name, 6, 400, "millisecond")),

@@ -31,17 +31,25 @@ local function heal(counter)
 end
 
 local function write(counter, now, unix_offset_ms)
-  local strategy, log = counter.policy.strategy, counter.log
+  local strategy, log, key = counter.policy.strategy, counter.log, counter.key
+  local added = strategy.added and strategy.added(counter)
+  if added then
+    -- The stored integer keeps its expiry, unless it had lost it.
+    redis.call("INCRBY", key, added)
+    if redis.call("PTTL", key) ~= -1 then return end
+    redis.call("PEXPIREAT", key, format("%.0f", strategy.expires_at(counter) + unix_offset_ms))
+    return
+  end
   local text = not log and strategy.text(counter, now)
   if text or log and not log:is_empty() then
     local expires_unix_ms = format("%.0f", strategy.expires_at(counter) + unix_offset_ms)
     if log then
       log:save(expires_unix_ms)
     else
-      redis.call("SET", counter.key, text, "PXAT", expires_unix_ms)
+      redis.call("SET", key, text, "PXAT", expires_unix_ms)
     end
   elseif counter.exists then
-    redis.call("DEL", counter.key)
+    redis.call("DEL", key)
   end
 end
 

@@ -1,16 +1,32 @@
--- fixed-window: "count ends_at"
+-- fixed-window: an integer, the digits of `ends_at` and then the count in as many digits as the amount has, so that
+-- a charge is an INCRBY. "count ends_at" where that would be more than a 64-bit integer holds.
+
+local MOST_DIGITS = 18
 
 local function make_fixed_window()
   local fixed_window = {}
 
+  local function count_digits_of(policy)
+    policy.count_digits = policy.count_digits or #format("%.0f", policy.amount)
+    return policy.count_digits
+  end
+
+  local function read(text, policy)
+    if not text then return nil end
+    if text:find(" ", 1, true) then return stored_numbers(text) end
+    local split = #text - count_digits_of(policy)
+    if split < 1 or #text > MOST_DIGITS or text:find("%D") then return nil end
+    return text:sub(split + 1) + 0.0, text:sub(1, split) + 0.0, true
+  end
+
   function fixed_window.load(key, text, policy, now)
     local latest_end_at = now + policy.window_ms
-    local count, ends_at = stored_numbers(text)
+    local count, ends_at, is_integer = read(text, policy)
     local is_healed = false
     if not ends_at or now >= ends_at then
-      count, ends_at = 0, latest_end_at
+      count, ends_at, is_integer = 0, latest_end_at, false
     elseif ends_at > latest_end_at then
-      ends_at, is_healed = latest_end_at, true
+      ends_at, is_healed, is_integer = latest_end_at, true, false
     end
     return {
       key = key,
@@ -20,6 +36,8 @@ local function make_fixed_window()
       is_changed = false,
       count = min(count, policy.amount),
       ends_at = ends_at,
+      -- What the stored integer counts; false where there is none to add to.
+      stored_count = is_integer and count,
     }
   end
 
@@ -45,7 +63,16 @@ local function make_fixed_window()
   end
 
   function fixed_window.text(counter)
-    return counter.count > 0 and format("%.0f %.0f", counter.count, counter.ends_at) or nil
+    if counter.count == 0 then return nil end
+    local ends_at, count_digits = format("%.0f", counter.ends_at), count_digits_of(counter.policy)
+    if #ends_at + count_digits > MOST_DIGITS then return format("%.0f ", counter.count) .. ends_at end
+    return ends_at .. format("%0" .. count_digits .. ".0f", counter.count)
+  end
+
+  -- What to add to the stored integer; nil when it is to be written anew.
+  function fixed_window.added(counter)
+    if not counter.stored_count or counter.count == 0 then return nil end
+    return format("%.0f", counter.count - counter.stored_count)
   end
 
   function fixed_window.expires_at(counter)

@@ -11,6 +11,7 @@
 --   charge(counter, cost, now)  charges what a test has allowed, and returns the verdict after it
 --   refund(counter, cost, receipt, refunds_seen, now)
 --   text(counter)               what to store; nil for nothing
+--   added(counter)              may be missing: what to add to the stored integer instead, or nil
 --   expires_at(counter)         from then on the state equals no state
 -- and equals its twin in src/core/strategies step by step.
 
