@@ -19,8 +19,7 @@ export function openStorage(client: RedisClient | string, options: RedisStorageO
 
 /** A client of a server, closed after the test. It prints no connection errors. */
 export function openClient(port: number, options: RedisOptions = {}): Redis {
-  const all: RedisOptions = { retryStrategy: () => 50, ...options };
-  const client = new Redis(port, "127.0.0.1", all);
+  const client = new Redis({ port, host: "127.0.0.1", retryStrategy: () => 50, ...options });
   client.on("error", () => {});
   opened.push({ end: () => client.disconnect() });
   return client;
