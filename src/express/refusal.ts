@@ -1,13 +1,12 @@
 import type { EpochMilliseconds } from "../core/clock.js";
 import type { LimitDecision } from "../core/decision.js";
 import { limitDecision } from "../core/decision.js";
-import { BLOCK_POLICY } from "../core/policy.js";
 import type { Verdict } from "../core/strategy.js";
 import type { BoundLimit } from "./bound-limit.js";
 import type { LimiterCore } from "./limiter-core.js";
 import { policyName } from "./policy-names.js";
 import { RateLimitExceeded } from "./rate-limit-exceeded.js";
-import type { DecidedClaim, RequestState } from "./request-state.js";
+import { type DecidedClaim, policyToTell, type RequestState } from "./request-state.js";
 
 /** A refusal, and the limit with the longest wait, whose handler and message it gets. */
 export interface Refused {
@@ -41,17 +40,17 @@ export function toRefusal(
     },
     limits,
     retryAfterMs,
-    policies: refused.map(({ claim }) => policyName(claim.policy.limit, claim.bound.options.name)),
+    policies: refused.map(({ claim }) => policyName(policyToTell(claim).limit, claim.bound.options.name)),
     isMeta,
   });
   return { error, bound: refused[limits.indexOf(longest)]?.claim.bound };
 }
 
 /** A decided claim in the words of the public API. A block is told as the limit that it follows. */
-export function publicDecision({ claim, verdict }: DecidedClaim, now: EpochMilliseconds): LimitDecision {
-  if (claim.policy !== BLOCK_POLICY || claim.parent === undefined) return limitDecision(claim, verdict, now);
-  const { limit, capacity } = claim.parent.policy;
-  return { ...limitDecision(claim, verdict, now), limit, used: capacity, remaining: 0 };
+export function publicDecision(entry: DecidedClaim, now: EpochMilliseconds): LimitDecision {
+  const { claim, verdict } = entry;
+  const { limit, capacity } = policyToTell(claim);
+  return { ...limitDecision(claim, verdict, now), limit, used: capacity - verdict.remaining };
 }
 
 function isAboutRequests({ claim, verdict }: DecidedClaim): boolean {
