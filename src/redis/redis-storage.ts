@@ -196,8 +196,9 @@ export class RedisStorage implements Storage {
 
   #commonTag(claims: readonly Claim[]): string | undefined {
     const [first] = claims;
-    const tag = first === undefined ? "" : this.#tagOf(first.key);
-    return tag === "" || claims.every(({ key }) => this.#tagOf(key) === tag) ? tag : undefined;
+    if (!this.#isCluster || first === undefined) return "";
+    const tag = this.#tagOf(first.key);
+    return claims.every(({ key }) => this.#tagOf(key) === tag) ? tag : undefined;
   }
 
   async #withDeadline<T>(command: Promise<T>): Promise<T> {

@@ -48,6 +48,13 @@ async function reserve(hit: SpreadHit): Promise<Verdict[]> {
   throw failed.reason;
 }
 
+/** A meta claim that no refusal in this list charges. */
+function withoutPenalty(claim: Claim): Claim {
+  if (claim.role === "limit") return claim;
+  const { policy, key, cost, role } = claim;
+  return { policy, key, cost, role, parent: claim };
+}
+
 /** Gives back what was reserved, and puts verdicts of the state as it is then in place. */
 async function giveBack(hit: SpreadHit, verdicts: Verdict[]): Promise<void> {
   await Promise.all(

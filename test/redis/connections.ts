@@ -18,7 +18,7 @@ export function openStorage(client: RedisClient | string, options: RedisStorageO
 }
 
 /** A client of a server, closed after the test. It prints no connection errors. */
-export function openClient(port: number, options: RedisOptions = {}): Redis {
+export function openClient(port: number, options: Omit<RedisOptions, "replyMapping"> = {}): Redis {
   const client = new Redis({ port, host: "127.0.0.1", retryStrategy: () => 50, ...options });
   client.on("error", () => {});
   opened.push({ end: () => client.disconnect() });
