@@ -36,9 +36,7 @@ async function reserve(hit: SpreadHit): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
   const answers = await Promise.allSettled(
     hit.groups.map(async (group) => {
-      const claims = group.items.map((claim) =>
-        claim.role === "meta" ? { ...claim, parent: claim } : claim,
-      );
+      const claims = group.items.map(withoutPenalty);
       place(await hit.ask({ kind: "hit", claims, mode: hit.mode }, group.tag), group, verdicts);
     }),
   );

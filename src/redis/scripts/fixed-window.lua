@@ -1,27 +1,23 @@
--- fixed-window: an integer, the digits of `ends_at` and then the count in as many digits as the amount has, so that
--- a charge is an INCRBY. "count ends_at" where that would be more than a 64-bit integer holds.
+-- fixed-window: an integer, the digits of `ends_at` and then six for the count, so that a charge is an INCRBY.
+-- "count ends_at" for counts with more digits, or where it would be more than a 64-bit integer holds.
 
-local MOST_DIGITS = 18
+local COUNT_DIGITS, MOST_DIGITS = 6, 18
+local COUNT_FORMAT, FIRST_LONG_COUNT = "%06.0f", 1000000
 
 local function make_fixed_window()
   local fixed_window = {}
 
-  local function count_digits_of(policy)
-    policy.count_digits = policy.count_digits or #format("%.0f", policy.amount)
-    return policy.count_digits
-  end
-
-  local function read(text, policy)
+  local function read(text)
     if not text then return nil end
     if text:find(" ", 1, true) then return stored_numbers(text) end
-    local split = #text - count_digits_of(policy)
+    local split = #text - COUNT_DIGITS
     if split < 1 or #text > MOST_DIGITS or text:find("%D") then return nil end
     return text:sub(split + 1) + 0.0, text:sub(1, split) + 0.0, true
   end
 
   function fixed_window.load(key, text, policy, now)
     local latest_end_at = now + policy.window_ms
-    local count, ends_at, is_integer = read(text, policy)
+    local count, ends_at, is_integer = read(text)
     local is_healed = false
     if not ends_at or now >= ends_at then
       count, ends_at, is_integer = 0, latest_end_at, false
@@ -64,14 +60,14 @@ local function make_fixed_window()
 
   function fixed_window.text(counter)
     if counter.count == 0 then return nil end
-    local ends_at, count_digits = format("%.0f", counter.ends_at), count_digits_of(counter.policy)
-    if #ends_at + count_digits > MOST_DIGITS then return format("%.0f ", counter.count) .. ends_at end
-    return ends_at .. format("%0" .. count_digits .. ".0f", counter.count)
+    local ends_at = format("%.0f", counter.ends_at)
+    local is_short = counter.count < FIRST_LONG_COUNT and #ends_at + COUNT_DIGITS <= MOST_DIGITS
+    return is_short and ends_at .. format(COUNT_FORMAT, counter.count) or format("%.0f ", counter.count) .. ends_at
   end
 
   -- What to add to the stored integer; nil when it is to be written anew.
   function fixed_window.added(counter)
-    if not counter.stored_count or counter.count == 0 then return nil end
+    if not counter.stored_count or counter.count == 0 or counter.count >= FIRST_LONG_COUNT then return nil end
     return format("%.0f", counter.count - counter.stored_count)
   end
 
