@@ -113,6 +113,20 @@ local function hit(claims, count, slot, each)
   end
 end
 
+-- The same for the usual call: one limit.
+local function hit_one(claim, slot)
+  local counter, cost = counter_of(claim), input[claim + 2]
+  local strategy = counter.policy.strategy
+  local allowed, remaining, reset_after_ms, retry_after_ms, receipt, refunds_seen = strategy.test(counter, cost, now)
+  if allowed then
+    counter.is_changed = true
+    say(slot, strategy.charge(counter, cost, now))
+  else
+    heal(counter)
+    say(slot, false, remaining, reset_after_ms, retry_after_ms, receipt, refunds_seen)
+  end
+end
+
 local function refund(claim)
   local counter = counter_of(claim)
   local cost, receipt, refunds_seen = input[claim + 2], input[claim + 3], input[claim + 4]
@@ -122,6 +136,7 @@ end
 
 local function execute(kind, claims, count, each)
   local slot = #reply + 1
+  if kind == HIT and count == 1 and input[claims + 3] == 0 then return hit_one(claims, slot) end
   if kind == HIT then return hit(claims, count, slot, each) end
   for i = 1, count do
     local claim, said = place_of(i, claims), slot + (i - 1) * VERDICT_NUMBERS
