@@ -1,5 +1,5 @@
 import type { Milliseconds } from "../core/clock.js";
-import { StorageError } from "../core/errors.js";
+import { ConfigurationError, StorageError } from "../core/errors.js";
 import type { Charge, Claim, HitOptions, Storage } from "../core/storage.js";
 import type { Verdict } from "../core/strategy.js";
 import { isPromise, type MaybePromise } from "../core/when-ready.js";
@@ -185,8 +185,12 @@ export class StorageGuard {
     return verdicts;
   }
 
-  /** A storage may keep the same deadline itself, and its error may be here first: the time tells. */
+  /**
+   * Notes a failure. A storage may keep the same deadline itself, and its error may be here first: the time tells.
+   * A storage that cannot be (a package is missing) is no outage: that error is thrown as it is.
+   */
   #failed(cause: unknown, tookMs: Milliseconds = 0): StorageError {
+    if (cause instanceof ConfigurationError) throw cause;
     const isTimeout = cause instanceof DeadlinePassed || tookMs >= this.#timeoutMs * 0.9;
     const error = toStorageError(cause, this.storage.name, this.#timeoutMs);
     this.#lastError = error;
