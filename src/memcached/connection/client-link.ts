@@ -88,9 +88,11 @@ export class ClientLink implements Link {
     while (this.#scout !== undefined) await this.#scout;
     const answer = promised(command);
     if (performance.now() - this.#answeredAt > COLD_AFTER_MS) this.#scout = this.#arrival(answer);
-    const result = await answer;
-    this.#answeredAt = performance.now();
-    return result;
+    try {
+      return await answer;
+    } finally {
+      this.#answeredAt = performance.now();
+    }
   }
 
   async #arrival(answer: Promise<unknown>): Promise<void> {
