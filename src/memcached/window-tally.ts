@@ -21,6 +21,12 @@ interface Window {
   readonly endsAt: StorageInstant;
 }
 
+interface ChargedWindow {
+  readonly item: Item;
+  /** The count of the window before. */
+  readonly previous: number;
+}
+
 /** A decision that came after its window had ended is made anew so often. */
 const MOST_LATE_DECISIONS = 5;
 
@@ -92,18 +98,22 @@ export class WindowTally<State extends object> implements Tally {
   async #charge(claim: Claim, window: Window): Promise<Reservation> {
     const { cost } = claim;
     const leftMs = window.startsAt + this.#lifeMs - this.#time.now();
-    const charged = this.#link.increment(window.key, cost, this.#text.first(cost), exptime(leftMs));
-    let previous = 0;
-    try {
-      if (this.#rule.usesPrevious) previous = await this.#count(window.previousKey);
-    } catch (error) {
-      charged.then((item) => this.#undo(window, cost, item)).catch(() => {});
-      throw error;
-    }
-    const item = await charged;
+    const increment = this.#link.increment(window.key, cost, this.#text.first(cost), exptime(leftMs));
+    const { item, previous } = this.#rule.usesPrevious
+      ? await this.#withPrevious(increment, window, cost)
+      : { item: await increment, previous: 0 };
     const { mark, count } = this.#text.read(item.text);
     const state = this.#state(window, count - cost, previous);
     return this.#reservation(claim, state, mark, this.#within(window), () => this.#undo(window, cost, item));
+  }
+
+  /** Reads the window before while the charge is made; takes the charge back when only the reading fails. */
+  async #withPrevious(increment: Promise<Item>, window: Window, cost: number): Promise<ChargedWindow> {
+    const [charged, previous] = await Promise.allSettled([increment, this.#count(window.previousKey)]);
+    if (charged.status === "rejected") throw charged.reason;
+    if (previous.status === "fulfilled") return { item: charged.value, previous: previous.value };
+    this.#undo(window, cost, charged.value).catch(() => {});
+    throw previous.reason;
   }
 
   /** Decides what can charge nothing. */

@@ -51,6 +51,8 @@ export class ClientLink implements Link {
 
   async read(key: string): Promise<Item | undefined> {
     const found = await this.#ask((callback) => this.#client.gets(key, callback));
+    // The client makes `undefined` of a missing key, and `false` of a SERVER_ERROR.
+    if (found === false) throw new Error(`The server could not read ${key}.`);
     if (typeof found !== "object" || found === null) return undefined;
     const cas: unknown = Reflect.get(found, "cas");
     // The client puts its own namespace before the name.

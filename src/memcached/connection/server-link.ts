@@ -102,13 +102,13 @@ export class ServerLink implements Link {
     this.#error = error;
     if (this.#isClosed) return;
     if (worked) {
-      void this.#open();
+      this.#open().catch(() => {});
       return;
     }
     this.#retryMs = Math.min(LAST_RETRY_MS, Math.max(FIRST_RETRY_MS, 2 * this.#retryMs));
     this.#retry = setTimeout(() => {
       this.#retry = undefined;
-      void this.#open();
+      this.#open().catch(() => {});
     }, this.#retryMs).unref();
   }
 }
