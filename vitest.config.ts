@@ -45,6 +45,8 @@ export default defineConfig({
           include: ["test/package/**/*.test.ts"],
           globalSetup: ["test/package/pack.ts"],
           testTimeout: 120_000,
+          // After the others: compilers at work would disturb tests of time.
+          sequence: { groupOrder: 1 },
         },
       },
     ],

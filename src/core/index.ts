@@ -1,5 +1,7 @@
 // Limits: what may be asked, and how it is written.
 
+// The storage that is always there.
+export { MemoryStorage, type MemoryStorageOptions } from "../memory/index.js";
 // Time.
 export { type Clock, type EpochMilliseconds, type Milliseconds, systemClock } from "./clock.js";
 // Deciding: the engine and what it answers.
@@ -13,6 +15,8 @@ export {
   StorageError,
   UnsupportedStrategyError,
 } from "./errors.js";
+// The typed literal: what makes a misspelt limit a compile error.
+export type { CheckLimits, InvalidLimit, LimitsInput, LimitText } from "./limit-text.js";
 export { parseLimit, parseLimits } from "./parse-limit.js";
 
 // Strategies and storages: the contracts.

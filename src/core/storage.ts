@@ -64,8 +64,8 @@ export interface Storage {
    * 2. Every limit is tested. If all have room (or, in mode `"each"`, those that have), they are charged, and
    *    their verdicts describe the state after it. The verdict of a limit that was not charged describes the
    *    state as it is.
-   * 3. If a limit refused, the meta claims that follow it are charged, and their verdicts are tests made after
-   *    that: one that has no room now says how long.
+   * 3. If a limit refused, the meta claims that follow it are charged. Their verdicts are tests made after
+   *    that, with `allowed: true`, since they did not refuse: `retryAfterMs` above 0 says that they will now.
    */
   hit(claims: readonly Claim[], options: HitOptions): readonly Verdict[] | Promise<readonly Verdict[]>;
 

@@ -124,7 +124,7 @@ export class MemoryStorage implements Storage {
       if (claim.role !== "meta") return;
       if (claim.parent !== undefined && !refused.includes(claim.parent)) return;
       this.#charge(claim, now);
-      verdicts[i] = this.#test(claim, now);
+      verdicts[i] = { ...this.#test(claim, now), allowed: true };
     });
   }
 

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const START_TIMEOUT_MS = 10_000;
@@ -31,9 +33,10 @@ export interface ServerProcessOptions {
   readonly args: readonly string[];
   /** What to ask a server that has started, and what it then says. */
   readonly greeting: { readonly send: string; readonly expect: RegExp };
-  /** Makes the files it needs, before each start. */
-  readonly prepare?: () => void;
-  readonly cleanUp?: () => void;
+  /** Files it needs, by name, written before each start. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Where they are and where it works. Removed with it. */
+  readonly folder: string;
 }
 
 /** A port that nothing listens on. */
@@ -75,13 +78,12 @@ export async function until(what: string, isGood: () => Promise<boolean>): Promi
 }
 
 /**
- * Kills `pid` when this process is gone, however it went: the shell reads from a pipe that closes with us.
- * Returns what calls it off.
+ * Kills `pid` and removes its folder when this process is gone, however it went: the shell reads from a pipe that
+ * closes with us. Returns what calls it off.
  */
-function killWhenWeAreGone(pid: number): () => void {
-  const guard = spawn("sh", ["-c", 'read -r _; kill -9 "$0"', `${pid}`], {
-    stdio: ["pipe", "ignore", "ignore"],
-  });
+function endWhenWeAreGone(pid: number, folder: string): () => void {
+  const script = 'read -r _; kill -9 "$0"; rm -rf "$1"';
+  const guard = spawn("sh", ["-c", script, `${pid}`, folder], { stdio: ["pipe", "ignore", "ignore"] });
   guard.unref();
   return () => guard.kill("SIGKILL");
 }
@@ -108,9 +110,9 @@ export class ServerProcess implements Server {
 
   /** Resolves when the server answers. */
   async start(): Promise<void> {
-    const { program, args, greeting, prepare } = this.#options;
-    prepare?.();
-    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
+    const { program, args, greeting, folder } = this.#options;
+    this.#writeFiles();
+    const child = spawn(program, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     this.#output = "";
     for (const stream of [child.stdout, child.stderr]) {
@@ -118,22 +120,29 @@ export class ServerProcess implements Server {
         this.#output += chunk;
       });
     }
-    await once(child, "spawn");
-    const callOff = killWhenWeAreGone(this.pid);
     child.once("exit", () => {
-      callOff();
       this.#child = undefined;
     });
+    await once(child, "spawn");
+    child.once("exit", endWhenWeAreGone(this.pid, folder));
     await until(`${program} answers`, async () => {
       if (this.#child === undefined) return true;
       return greeting.expect.test(await ask(this.port, greeting.send));
     });
-    if (this.#child === undefined) throw new Error(`${program} ended at once:\n${this.#output}`);
+    if (this.#child !== undefined) return;
+    await this.stop();
+    throw new Error(`${program} ended at once:\n${this.#output}`);
+  }
+
+  #writeFiles(): void {
+    const { folder, files = {} } = this.#options;
+    mkdirSync(folder, { recursive: true });
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   }
 
   async stop(): Promise<void> {
     await this.kill();
-    this.#options.cleanUp?.();
+    rmSync(this.#options.folder, { recursive: true, force: true });
   }
 
   pause(): void {

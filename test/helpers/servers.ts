@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort, type Server, ServerProcess } from "./server-process.js";
@@ -11,6 +10,8 @@ export interface ServerOptions {
   readonly args?: readonly string[];
 }
 
+const temporaryFolder = (name: string): string => join(tmpdir(), `express-limits-${name}-${randomUUID()}`);
+
 const quiet = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--loglevel", "warning"];
 
 export interface RedisOptions extends ServerOptions {
@@ -21,20 +22,15 @@ export interface RedisOptions extends ServerOptions {
 /** Starts a redis-server and waits until it answers. */
 export async function startRedis({ args = [], config = "" }: RedisOptions = {}): Promise<Server> {
   const port = await freePort();
-  const folder = join(tmpdir(), `express-limits-redis-${randomUUID()}`);
-  const configFile = join(folder, "redis.conf");
   const server = new ServerProcess({
     port,
     uri: `redis://127.0.0.1:${port}`,
     program: "redis-server",
-    args: [configFile, ...quiet, "--port", `${port}`, "--dir", folder, ...args],
+    args: ["redis.conf", ...quiet, "--port", `${port}`, ...args],
     // A server that wants a password says so, and has started.
     greeting: { send: "PING\r\n", expect: /^(\+PONG|-NOAUTH)/ },
-    prepare: () => {
-      mkdirSync(folder, { recursive: true });
-      writeFileSync(configFile, config);
-    },
-    cleanUp: () => rmSync(folder, { recursive: true, force: true }),
+    folder: temporaryFolder("redis"),
+    files: { "redis.conf": config },
   });
   await server.start();
   return server;
@@ -51,6 +47,7 @@ export async function startMemcached({ args = [] }: ServerOptions = {}): Promise
     program: "memcached",
     args: ["-l", "127.0.0.1", "-p", `${port}`, "-U", "0", ...user, ...args],
     greeting: { send: "version\r\n", expect: /^VERSION/ },
+    folder: temporaryFolder("memcached"),
   });
   await server.start();
   return server;

@@ -1,6 +1,6 @@
 const express = require("express");
-const { Limiter } = require("express-limits");
-const { RateLimiter, parseLimit, MemoryStorage } = require("express-limits/core");
+const { Limiter, MemoryStorage } = require("express-limits");
+const { parseLimit, RateLimiter } = require("express-limits/core");
 const { ManualClock } = require("express-limits/testing");
 const { statuses } = require("./statuses.js");
 

@@ -1,6 +1,6 @@
 import express from "express";
-import { Limiter } from "express-limits";
-import { MemoryStorage, parseLimit, RateLimiter } from "express-limits/core";
+import { Limiter, MemoryStorage } from "express-limits";
+import { parseLimit, RateLimiter } from "express-limits/core";
 import { ManualClock } from "express-limits/testing";
 import { statuses } from "./statuses.js";
 

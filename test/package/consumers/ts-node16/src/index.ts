@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import express, { type Express, type Request, type Response } from "express";
-import { Limiter, type RateLimitExceeded } from "express-limits";
-import { type Decision, MemoryStorage, parseLimit, RateLimiter } from "express-limits/core";
+import { Limiter, MemoryStorage, type RateLimitExceeded } from "express-limits";
+import { type Decision, parseLimit, RateLimiter } from "express-limits/core";
 import { ManualClock } from "express-limits/testing";
 
 async function statuses(app: Express, path: string, count: number): Promise<number[]> {

@@ -1,0 +1,187 @@
+import type { Request, Response } from "express";
+import { ConfigurationError, LimitSyntaxError } from "../core/errors.js";
+import { addressKeyPart, escapeKeyPart } from "../core/key.js";
+import { BLOCK_POLICY } from "../core/policy.js";
+import { checkCost } from "../core/rate-limiter.js";
+import type { Policy } from "../core/strategy.js";
+import { isPromise, type MaybePromise } from "../core/when-ready.js";
+import type { BoundLimit } from "./bound-limit.js";
+import { countedMethod, policiesOf } from "./bound-limit.js";
+import { blockCounter, type Counter, metaCounter, scopeCounter } from "./counters.js";
+import { addressOf } from "./key-functions.js";
+import type { LimiterCore } from "./limiter-core.js";
+import type { RequestClaim, RequestState } from "./request-state.js";
+
+/** A limit and what it counts here. */
+export interface WantedLimit {
+  readonly bound: BoundLimit;
+  readonly counter: Counter;
+}
+
+/** Who is counted: as the key function said, and as keys hold it. */
+interface Identity {
+  readonly key: string;
+  readonly part: string;
+}
+
+/** One request on its way through one phase. */
+export interface Phase {
+  readonly core: LimiterCore;
+  readonly req: Request;
+  readonly res: Response;
+  readonly state: RequestState;
+  readonly claims: RequestClaim[];
+  /** Limits of which a function said "none of my own", or that do not apply to this method. */
+  readonly withoutLimits: BoundLimit[];
+}
+
+/**
+ * Turns limits into claims: asks key functions, limit functions, costs and conditions, in order.
+ *
+ * Stays synchronous as long as nothing has to be asked but a synchronous key function.
+ */
+export function collectClaims(phase: Phase, wanted: readonly WantedLimit[], start = 0): MaybePromise<void> {
+  for (let i = start; i < wanted.length; i++) {
+    const limit = wanted[i];
+    const pending = limit && addClaims(phase, limit);
+    if (isPromise(pending)) return pending.then(() => collectClaims(phase, wanted, i + 1));
+  }
+}
+
+function addClaims(phase: Phase, wanted: WantedLimit): MaybePromise<void> {
+  const { bound } = wanted;
+  const { req, res } = phase;
+  if (bound.methods !== undefined && !bound.methods.has(countedMethod(req.method))) {
+    phase.withoutLimits.push(bound);
+    return;
+  }
+  if (!bound.isPlain) return addAskedClaims(phase, wanted);
+  const key = bound.keyFunc(req, res);
+  if (isPromise(key)) return key.then((known) => addPlainClaims(phase, wanted, identify(bound, known, req)));
+  addPlainClaims(phase, wanted, identify(bound, key, req));
+}
+
+function addPlainClaims(phase: Phase, { bound, counter }: WantedLimit, who: Identity): void {
+  const cost = typeof bound.options.cost === "number" ? bound.options.cost : 1;
+  const exact = splitByMethod(splitByText(counter, bound.options.scope, bound), bound, phase.req);
+  for (const policy of bound.policies ?? []) addClaim(phase, bound, exact, policy, who, cost);
+}
+
+/** The slow road: something besides the key is a function, or more than one counter belongs to the limit. */
+async function addAskedClaims(phase: Phase, { bound, counter }: WantedLimit): Promise<void> {
+  const { req, res } = phase;
+  const { exemptWhen, scope, cost } = bound.options;
+  if (exemptWhen !== undefined && (await exemptWhen(req, res))) return;
+  const who = identify(bound, await bound.keyFunc(req, res), req);
+  const subScope = typeof scope === "function" ? await scope(req, res) : scope;
+  const exact = splitByMethod(splitByText(counter, subScope, bound), bound, req);
+  const policies = bound.policies ?? (await askedPolicies(phase, bound, who, exact));
+  if (policies.length === 0) {
+    phase.withoutLimits.push(bound);
+    return;
+  }
+  const charge = checkCost(typeof cost === "function" ? await cost(req, res) : (cost ?? 1));
+  for (const policy of policies) {
+    const claim = addClaim(phase, bound, exact, policy, who, charge);
+    if (claim !== undefined) addMetaClaims(phase, claim, who);
+  }
+}
+
+/** What a limit function gives for this request. Text that cannot be read is told, and counts as nothing. */
+async function askedPolicies(
+  phase: Phase,
+  bound: BoundLimit,
+  who: Identity,
+  counter: Counter,
+): Promise<readonly Policy[]> {
+  const { core, req, res } = phase;
+  const limits = await bound.provider?.(req, res, { key: who.key, scope: counter.scope });
+  if (limits === undefined || limits === null || limits === "") return [];
+  try {
+    return policiesOf(limits, bound, core.storage);
+  } catch (error) {
+    if (!(error instanceof LimitSyntaxError)) throw error;
+    core.logger?.error("A limit function gave a limit that cannot be read; the default limits apply.", error);
+    core.events.emit("limitError", { req, error });
+    return [];
+  }
+}
+
+function addClaim(
+  phase: Phase,
+  bound: BoundLimit,
+  counter: Counter,
+  policy: Policy,
+  who: Identity,
+  cost: number,
+): RequestClaim | undefined {
+  const key = phase.core.keyHead + who.part + counter.tail(policy);
+  if (isClaimed(phase, key)) return undefined;
+  const claim: RequestClaim = {
+    policy,
+    key,
+    cost,
+    role: bound.kind === "meta" ? "meta" : "limit",
+    parent: undefined,
+    who: who.key,
+    scope: counter.scope,
+    bound,
+    counter,
+  };
+  phase.claims.push(claim);
+  return claim;
+}
+
+/** The limits on breaches of a limit, and its block: tested before it, charged when it refuses. */
+function addMetaClaims(phase: Phase, parent: RequestClaim, who: Identity): void {
+  const { bound, counter } = parent;
+  for (const policy of bound.metaPolicies) {
+    phase.claims.push(metaClaim(phase, parent, metaCounter(counter), policy, who, 1));
+  }
+  if (bound.blockMs !== undefined) {
+    phase.claims.push(metaClaim(phase, parent, blockCounter(counter), BLOCK_POLICY, who, bound.blockMs));
+  }
+}
+
+function metaClaim(
+  phase: Phase,
+  parent: RequestClaim,
+  counter: Counter,
+  policy: Policy,
+  who: Identity,
+  cost: number,
+): RequestClaim {
+  const key = phase.core.keyHead + who.part + counter.tail(policy);
+  return { ...parent, policy, key, cost, role: "meta", parent, scope: counter.scope, counter };
+}
+
+/** Within a request the same counter is charged once, however often the limit is written. */
+function isClaimed({ claims, state }: Phase, key: string): boolean {
+  for (const claim of claims) if (claim.key === key) return true;
+  for (const { claim } of state.decided) if (claim.key === key && claim.role === "limit") return true;
+  return false;
+}
+
+/** Without a key of its own a client is counted by address, never together with everybody else. */
+function identify(bound: BoundLimit, key: unknown, req: Request): Identity {
+  if (typeof key === "string" && key !== "") {
+    return { key, part: bound.countsAddresses ? addressKeyPart(key) : escapeKeyPart(key) };
+  }
+  if (key === undefined || key === null || key === "" || Number.isNaN(key)) {
+    const address = addressOf(req);
+    return { key: address, part: addressKeyPart(address) };
+  }
+  if (typeof key === "number" || typeof key === "bigint") return { key: String(key), part: String(key) };
+  throw new ConfigurationError(
+    `keyFunc must return a text, a number or undefined, got ${Array.isArray(key) ? "a list" : typeof key}.`,
+  );
+}
+
+function splitByText(counter: Counter, scope: unknown, bound: BoundLimit): Counter {
+  if (typeof scope !== "string" || scope === "" || counter.scope === scope) return counter;
+  return bound.kind === "shared" ? scopeCounter(scope) : counter.split("scope", scope);
+}
+
+function splitByMethod(counter: Counter, bound: BoundLimit, req: Request): Counter {
+  return bound.options.perMethod === true ? counter.split("method", countedMethod(req.method)) : counter;
+}

@@ -1,0 +1,87 @@
+import { escapeKeyPart, storageKey } from "../core/key.js";
+import { sharedCounter } from "../core/rate-limiter.js";
+import type { Policy } from "../core/strategy.js";
+
+/** Splits are made by functions of the request too: clients could make them many. */
+const MOST_SPLITS_KEPT = 100;
+
+/** One counter per client: what is counted, as people read it and as keys hold it. */
+export class Counter {
+  /** For people: `"/users/:id"`, `"GET /slow"`, a shared scope. */
+  readonly scope: string;
+  /** For keys: escaped, and with its kind, so that no two kinds of scope can meet. */
+  readonly name: string;
+  readonly #tails = new Map<Policy, string>();
+  readonly #splits = new Map<string, Counter>();
+
+  constructor(scope: string, name: string) {
+    this.scope = scope;
+    this.name = name;
+  }
+
+  /** The counter split further. The `#` is escaped in every part, so no scope can imitate a split. */
+  split(kind: "scope" | "method" | "endpoint", by: string): Counter {
+    const suffix = `#${kind}=${escapeKeyPart(by)}`;
+    let split = this.#splits.get(suffix);
+    if (split === undefined) {
+      split = new Counter(`${this.scope} ${by}`, this.name + suffix);
+      if (this.#splits.size < MOST_SPLITS_KEPT) this.#splits.set(suffix, split);
+    }
+    return split;
+  }
+
+  /** The end of the stored key for one policy, computed once. */
+  tail(policy: Policy): string {
+    let tail = this.#tails.get(policy);
+    if (tail === undefined) {
+      tail = storageKey("", "", `${this.name}:${policy.id}`);
+      this.#tails.set(policy, tail);
+    }
+    return tail;
+  }
+}
+
+/** Over all routes. */
+export function applicationCounter(): Counter {
+  return new Counter("application", "application");
+}
+
+/** The default limits of one endpoint, over all methods. */
+export function defaultCounter(pattern: string): Counter {
+  return new Counter(pattern, `default:${escapeKeyPart(pattern)}`);
+}
+
+/** The default limits of everything that no route answers. */
+export function unmatchedCounter(): Counter {
+  return new Counter("unmatched", "unmatched");
+}
+
+/** A limit that stands on a route: where it was declared. */
+export function routeCounter(method: string, pattern: string): Counter {
+  return new Counter(`${method} ${pattern}`, `route:${method}${escapeKeyPart(pattern)}`);
+}
+
+/** A limit that stands on a path. */
+export function mountCounter(pattern: string): Counter {
+  return new Counter(pattern === "" ? "/" : pattern, `mount:${escapeKeyPart(pattern)}`);
+}
+
+/** Shared by name; calls outside HTTP with the same scope count here too. */
+export function scopeCounter(scope: string): Counter {
+  return new Counter(scope, sharedCounter(scope));
+}
+
+/** A limit on breaches, of anything or of one limit. */
+export function metaCounter(of?: Counter): Counter {
+  return of === undefined ? new Counter("meta", "meta") : new Counter(`meta ${of.scope}`, `meta:${of.name}`);
+}
+
+/** A block after a breach of a limit. */
+export function blockCounter(of: Counter): Counter {
+  return new Counter(`block ${of.scope}`, `block:${of.name}`);
+}
+
+/** A limit that was wrapped where the look-ahead cannot see its place: by the order in which it was made. */
+export function hiddenCounter(ordinal: number): Counter {
+  return new Counter(`limit ${ordinal}`, `hidden:${ordinal}`);
+}

@@ -1,0 +1,79 @@
+import type { Request, Response } from "express";
+import type { Decision } from "../core/decision.js";
+import type { StorageError } from "../core/errors.js";
+import type { RateLimitExceeded } from "./rate-limit-exceeded.js";
+
+/** What a limiter tells, by event name. */
+export interface LimiterEvents {
+  /** A request was refused, or would have been where a limit only observes. */
+  readonly breach: {
+    readonly req: Request;
+    readonly res: Response;
+    readonly error: RateLimitExceeded;
+    readonly observed: boolean;
+  };
+  /** A request was refused by a limit on breaches, or by a block. */
+  readonly metaBreach: { readonly req: Request; readonly res: Response; readonly error: RateLimitExceeded };
+  /** A request passed all limits of a phase. */
+  readonly allowed: { readonly req: Request; readonly res: Response; readonly decision: Decision };
+  /** The storage failed; told once until it is back. */
+  readonly storageError: { readonly error: StorageError };
+  /** The storage is back; told once. */
+  readonly storageRecovered: Readonly<Record<never, never>>;
+  /** A limit function gave text that cannot be read: the default limits apply instead. */
+  readonly limitError: { readonly req: Request; readonly error: unknown };
+}
+
+/** The names of all events. */
+export type LimiterEventName = keyof LimiterEvents;
+
+/** Hears one kind of event. What it throws, or how long it takes, changes no answer. */
+export type LimiterListener<Name extends LimiterEventName> = (event: LimiterEvents[Name]) => unknown;
+
+/** Logs what nobody else hears. */
+export interface Logger {
+  warn(message: string, ...details: unknown[]): void;
+  error(message: string, ...details: unknown[]): void;
+}
+
+type Listeners = { [Name in LimiterEventName]?: Set<LimiterListener<Name>> };
+
+/** Where listeners are kept and called. */
+export class Events {
+  readonly #listeners: Listeners = {};
+  readonly #logger: Logger | undefined;
+
+  constructor(logger: Logger | undefined) {
+    this.#logger = logger;
+  }
+
+  on<Name extends LimiterEventName>(name: Name, listener: LimiterListener<Name>): void {
+    const listeners: Set<LimiterListener<Name>> = this.#listeners[name] ?? new Set();
+    listeners.add(listener);
+    Object.assign(this.#listeners, { [name]: listeners });
+  }
+
+  off<Name extends LimiterEventName>(name: Name, listener: LimiterListener<Name>): void {
+    this.#listeners[name]?.delete(listener);
+  }
+
+  /** True when somebody would hear it: events that are dear to make are made only then. */
+  isHeard(name: LimiterEventName): boolean {
+    return (this.#listeners[name]?.size ?? 0) > 0;
+  }
+
+  emit<Name extends LimiterEventName>(name: Name, event: LimiterEvents[Name]): void {
+    const listeners: ReadonlySet<LimiterListener<Name>> | undefined = this.#listeners[name];
+    if (listeners === undefined) return;
+    for (const listener of listeners) this.#call(name, () => listener(event));
+  }
+
+  #call(name: string, listener: () => unknown): void {
+    const failed = (error: unknown) => this.#logger?.error(`A listener of "${name}" failed.`, error);
+    try {
+      Promise.resolve(listener()).catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * The seam to Express's router, which has no types for what is read here. Three shapes of `Layer.match` exist:
+ * Express 4 and router 2.0 to 2.2 answer `true` and keep the match on the layer, router 2.3 returns it.
+ */
+import type { IncomingMessage } from "node:http";
+
+/** Anything that can stand in a router's stack. */
+// biome-ignore lint/complexity/noBannedTypes: handlers are compared and looked up, never called
+export type Handle = Function;
+
+/** A layer of a router's or a route's stack. */
+export interface Layer {
+  readonly handle: Handle;
+  readonly name: string;
+  readonly route?: Route | undefined;
+  /** In a route's stack: the lower-case method, or undefined for all. */
+  readonly method?: string | undefined;
+  /** Router 2.3: the pattern as it was given. */
+  readonly rawPath?: unknown;
+  /** Express 4: the compiled pattern. */
+  readonly regexp?: RegExp;
+  match(path: string): unknown;
+}
+
+/** A route: a pattern with its handlers. */
+export interface Route {
+  readonly path: unknown;
+  readonly stack: readonly Layer[];
+  readonly methods: Readonly<Record<string, boolean>>;
+}
+
+/** A router, or the part of an app that is one. */
+export interface Router {
+  readonly stack: readonly Layer[];
+}
+
+/** An Express app as far as it is read here. */
+export interface App {
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly parent?: App;
+  readonly mountpath?: unknown;
+}
+
+/** What an Express request has, where all may be missing: the limiter may stand in front of plain `http`. */
+export interface ExpressRequest extends IncomingMessage {
+  readonly app?: App | undefined;
+  readonly baseUrl?: string | undefined;
+  readonly originalUrl?: string | undefined;
+  readonly route?: Route | undefined;
+  readonly ip?: string | undefined;
+}
+
+/** How a layer matched a path. */
+export interface LayerMatch {
+  /** The part of the path that a mount consumed. */
+  readonly path: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+/** Asks a layer by its own matcher. One that fails (a malformed escape) matches nothing. */
+export function matchLayer(layer: Layer, path: string): LayerMatch | undefined {
+  try {
+    const match = layer.match(path);
+    if (match === true) return layer as unknown as LayerMatch;
+    return typeof match === "object" && match !== null ? (match as LayerMatch) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The router that a mounted handle is or holds; `undefined` for a plain handler. */
+export function routerOf(handle: Handle): Router | undefined {
+  if (hasStack(handle)) return handle;
+  const app = handle as { _router?: unknown; router?: unknown; settings?: unknown };
+  if (app.settings === undefined) return undefined;
+  if (hasStack(app._router)) return app._router;
+  try {
+    // Express 4 throws here: its app without any route has no router yet.
+    return hasStack(app.router) ? app.router : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Does the route answer this method? HEAD is answered by GET. */
+export function handlesMethod(route: Route, method: string): boolean {
+  const { methods } = route;
+  if (methods["_all"] === true) return true;
+  const name = method.toLowerCase();
+  return methods[name] === true || (name === "head" && methods["get"] === true);
+}
+
+/** The method under which a route's handlers run for a request: HEAD runs those of GET. */
+export function dispatchedMethod(route: Route, method: string): string {
+  const name = method.toLowerCase();
+  return name === "head" && route.methods["head"] !== true ? "get" : name;
+}
+
+/** The path of a request, without query, as the router that runs now sees it. */
+export function pathnameOf(req: IncomingMessage): string {
+  const url = req.url ?? "/";
+  const parsed = (req as { _parsedUrl?: { _raw?: string; pathname?: string | null } })._parsedUrl;
+  if (parsed !== undefined && parsed._raw === url && typeof parsed.pathname === "string")
+    return parsed.pathname;
+  const path = url.charCodeAt(0) === 0x2f ? url : withoutHost(url);
+  const query = path.indexOf("?");
+  return query < 0 ? path : path.slice(0, query);
+}
+
+/** `GET http://host/path` is a legal request line. */
+function withoutHost(url: string): string {
+  const scheme = url.indexOf("://");
+  const slash = scheme < 0 ? -1 : url.indexOf("/", scheme + 3);
+  return slash < 0 ? "/" : url.slice(slash);
+}
+
+function hasStack(value: unknown): value is Router {
+  return (
+    (typeof value === "function" || typeof value === "object") &&
+    value !== null &&
+    Array.isArray((value as { stack?: unknown }).stack)
+  );
+}

@@ -1,0 +1,23 @@
+import type { Charge } from "../core/storage.js";
+import type { Verdict } from "../core/strategy.js";
+import { isPromise, type MaybePromise } from "../core/when-ready.js";
+import type { LimiterCore } from "./limiter-core.js";
+import type { DecidedClaim } from "./request-state.js";
+
+/** Gives back all charges of these claims that still stand, each once. */
+export function giveBack(core: LimiterCore, decided: readonly DecidedClaim[]): MaybePromise<void> {
+  const byList = new Map<readonly Verdict[], Charge[]>();
+  for (const entry of decided) {
+    if (!entry.isCharged) continue;
+    entry.isCharged = false;
+    const charges = byList.get(entry.verdicts) ?? [];
+    charges.push({ claim: entry.claim, receipt: entry.verdict });
+    byList.set(entry.verdicts, charges);
+  }
+  const pending: Promise<void>[] = [];
+  for (const [verdicts, charges] of byList) {
+    const done = core.guard.refund(charges, verdicts);
+    if (isPromise(done)) pending.push(done);
+  }
+  if (pending.length > 0) return Promise.all(pending).then(() => undefined);
+}

@@ -1,0 +1,135 @@
+import type { ServerResponse } from "node:http";
+import type { EpochMilliseconds, Milliseconds } from "../core/clock.js";
+import { policyNames } from "./policy-names.js";
+import type { DecidedClaim } from "./request-state.js";
+import { sfItem } from "./structured-fields.js";
+
+/** Which standard draft is spoken: `false` for none. */
+export type StandardHeaders = false | "draft-6" | "draft-7" | "ietf";
+
+/** Names of the classic headers; `false` drops one. */
+export interface HeaderNames {
+  /** The amount (or burst). @default "X-RateLimit-Limit" */
+  readonly limit?: string | false | undefined;
+  /** Whole units left. @default "X-RateLimit-Remaining" */
+  readonly remaining?: string | false | undefined;
+  /** Epoch seconds, rounded up, at which more becomes available. @default "X-RateLimit-Reset" */
+  readonly reset?: string | false | undefined;
+  /** On refusals only. @default "Retry-After" */
+  readonly retryAfter?: string | false | undefined;
+}
+
+/** How headers are written; resolved once. */
+export interface HeaderSettings {
+  readonly enabled: boolean;
+  readonly names: Readonly<Record<keyof HeaderNames, string | false>>;
+  readonly retryAfter: "delta-seconds" | "http-date";
+  readonly standard: StandardHeaders;
+}
+
+/** The names that everybody uses. */
+export const DEFAULT_HEADER_NAMES = {
+  limit: "X-RateLimit-Limit",
+  remaining: "X-RateLimit-Remaining",
+  reset: "X-RateLimit-Reset",
+  retryAfter: "Retry-After",
+} as const;
+
+/**
+ * The classic headers, of one limit: the amount, whole units left, and the epoch second at which more becomes
+ * available, rounded up.
+ *
+ * Called for every limited request: three `setHeader` are most of what a limiter costs.
+ */
+export function writeClassicHeaders(
+  res: ServerResponse,
+  { names }: HeaderSettings,
+  { claim, verdict }: DecidedClaim,
+  now: EpochMilliseconds,
+): void {
+  if (names.limit !== false) res.setHeader(names.limit, String(claim.policy.capacity));
+  if (names.remaining !== false) res.setHeader(names.remaining, String(verdict.remaining));
+  if (names.reset !== false)
+    res.setHeader(names.reset, String(Math.ceil((now + verdict.resetAfterMs) / 1000)));
+}
+
+/** The headers of a draft: of one limit in the older drafts, of all limits in the present one. */
+export function writeStandardHeaders(
+  res: ServerResponse,
+  standard: StandardHeaders,
+  shown: DecidedClaim,
+  all: readonly DecidedClaim[],
+): void {
+  if (standard === "draft-6") writeDraft6(res, shown);
+  else if (standard === "draft-7") writeDraft7(res, shown);
+  else if (standard === "ietf") writeIetf(res, all);
+}
+
+/** `Retry-After` (RFC 9110, 10.2.3), rounded up. Nothing when no wait can help. */
+export function writeRetryAfter(
+  res: ServerResponse,
+  { names, retryAfter }: HeaderSettings,
+  retryAfterMs: Milliseconds,
+  now: EpochMilliseconds,
+): void {
+  if (names.retryAfter === false || !Number.isFinite(retryAfterMs)) return;
+  const seconds = toSeconds(retryAfterMs);
+  const value =
+    retryAfter === "http-date"
+      ? new Date(Math.ceil((now + retryAfterMs) / 1000) * 1000).toUTCString()
+      : String(seconds);
+  res.setHeader(names.retryAfter, value);
+}
+
+/** draft-ietf-httpapi-ratelimit-headers-06: four fields, the reset in seconds from now. */
+function writeDraft6(res: ServerResponse, { claim, verdict }: DecidedClaim): void {
+  const { capacity, limit } = claim.policy;
+  res.setHeader("RateLimit-Policy", `${capacity};w=${windowSeconds(limit.windowMs)}`);
+  res.setHeader("RateLimit-Limit", String(capacity));
+  res.setHeader("RateLimit-Remaining", String(verdict.remaining));
+  res.setHeader("RateLimit-Reset", String(toSeconds(verdict.resetAfterMs)));
+}
+
+/** draft-ietf-httpapi-ratelimit-headers-07: one dictionary. */
+function writeDraft7(res: ServerResponse, { claim, verdict }: DecidedClaim): void {
+  const { capacity, limit } = claim.policy;
+  res.setHeader("RateLimit-Policy", `${capacity};w=${windowSeconds(limit.windowMs)}`);
+  res.setHeader(
+    "RateLimit",
+    `limit=${capacity}, remaining=${verdict.remaining}, reset=${toSeconds(verdict.resetAfterMs)}`,
+  );
+}
+
+/** draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4: a list of policies, and a list of what is left of each. */
+function writeIetf(res: ServerResponse, all: readonly DecidedClaim[]): void {
+  if (all.length === 0) return;
+  const names = policyNames(all);
+  const policies: string[] = [];
+  const limits: string[] = [];
+  all.forEach(({ claim, verdict }, i) => {
+    const name = names[i] ?? "";
+    const { capacity, limit } = claim.policy;
+    policies.push(sfItem(name, [q(capacity), { key: "w", value: windowSeconds(limit.windowMs) }]));
+    limits.push(
+      sfItem(name, [
+        { key: "r", value: verdict.remaining },
+        { key: "t", value: toSeconds(verdict.resetAfterMs) },
+      ]),
+    );
+  });
+  res.setHeader("RateLimit-Policy", policies.join(", "));
+  res.setHeader("RateLimit", limits.join(", "));
+}
+
+function q(value: number): { readonly key: string; readonly value: number } {
+  return { key: "q", value };
+}
+
+/** A quota's window is a whole number of seconds, at least 1. */
+function windowSeconds(windowMs: Milliseconds): number {
+  return Math.max(1, toSeconds(windowMs));
+}
+
+function toSeconds(ms: Milliseconds): number {
+  return Math.ceil(ms / 1000);
+}

@@ -1,0 +1,50 @@
+import type { Request, Response } from "express";
+import { isPromise } from "../core/when-ready.js";
+import { giveBack } from "./give-back.js";
+import type { LimiterCore } from "./limiter-core.js";
+import type { DecidedClaim, RequestState } from "./request-state.js";
+
+interface AnsweredRequest {
+  readonly core: LimiterCore;
+  readonly req: Request;
+  readonly res: Response;
+  readonly state: RequestState;
+}
+
+/**
+ * Charges that depend on the answer: asked when the handler ends the response, given back when it says no.
+ *
+ * The hook is on `res.end` and not on the connection: a client that hangs up has not been answered, and its
+ * charge stays until the handler says what the answer would have been.
+ */
+export function giveBackWhenAnswered(request: AnsweredRequest): void {
+  const { state, res } = request;
+  if (state.isWaitingForAnswer || !state.decided.some(isConditional)) return;
+  state.isWaitingForAnswer = true;
+  const end = res.end;
+  const endAndSettle = function (this: Response, ...args: never[]): Response {
+    res.end = end;
+    const ended: Response = Reflect.apply(end, this, args);
+    void settleAll(request);
+    return ended;
+  };
+  res.end = endAndSettle as typeof res.end;
+}
+
+async function settleAll(request: AnsweredRequest): Promise<void> {
+  await Promise.all(request.state.decided.filter(isConditional).map((entry) => settle(request, entry)));
+}
+
+async function settle({ core, req, res }: AnsweredRequest, entry: DecidedClaim): Promise<void> {
+  try {
+    const deducts = entry.claim.bound.options.deductWhen?.(req, res) ?? true;
+    if (isPromise(deducts) ? await deducts : deducts) return;
+    await giveBack(core, [entry]);
+  } catch (error) {
+    core.logger?.error("deductWhen failed; the charge stays.", error);
+  }
+}
+
+function isConditional({ claim, isCharged }: DecidedClaim): boolean {
+  return isCharged && claim.bound.options.deductWhen !== undefined;
+}

@@ -1,0 +1,59 @@
+import type { EpochMilliseconds } from "../core/clock.js";
+import type { LimitDecision } from "../core/decision.js";
+import { limitDecision } from "../core/decision.js";
+import { BLOCK_POLICY } from "../core/policy.js";
+import type { Verdict } from "../core/strategy.js";
+import type { BoundLimit } from "./bound-limit.js";
+import type { LimiterCore } from "./limiter-core.js";
+import { policyName } from "./policy-names.js";
+import { RateLimitExceeded } from "./rate-limit-exceeded.js";
+import type { DecidedClaim, RequestState } from "./request-state.js";
+
+/** A refusal, and the limit with the longest wait, whose handler and message it gets. */
+export interface Refused {
+  readonly error: RateLimitExceeded;
+  readonly bound: BoundLimit | undefined;
+}
+
+/**
+ * The refusal of a phase: which limits refused, and the longest wait of all.
+ *
+ * A meta limit that was charged by this very breach and has no room left makes the wait longer, and so does a
+ * block: the first refusal tells the whole truth.
+ */
+export function toRefusal(
+  { core, state }: { readonly core: LimiterCore; readonly state: RequestState },
+  verdicts: readonly Verdict[],
+): Refused {
+  const now = core.clock.now();
+  const decided = state.decided.filter((entry) => entry.verdicts === verdicts);
+  const metaRefusals = decided.filter(({ claim, verdict }) => claim.role === "meta" && !verdict.allowed);
+  const isMeta = metaRefusals.length > 0;
+  const refused = isMeta ? metaRefusals : decided.filter(({ verdict }) => !verdict.allowed);
+  const limits = refused.map((entry) => publicDecision(entry, now));
+  const longest = limits.reduce((a, b) => (b.retryAfterMs > a.retryAfterMs ? b : a));
+  const charged = decided.filter(({ claim, verdict }) => claim.role === "meta" && verdict.allowed);
+  const retryAfterMs = Math.max(longest.retryAfterMs, ...charged.map(({ verdict }) => verdict.retryAfterMs));
+  const error = new RateLimitExceeded({
+    decision: {
+      ...longest,
+      limits: decided.filter(isAboutRequests).map((entry) => publicDecision(entry, now)),
+    },
+    limits,
+    retryAfterMs,
+    policies: refused.map(({ claim }) => policyName(claim.policy.limit, claim.bound.options.name)),
+    isMeta,
+  });
+  return { error, bound: refused[limits.indexOf(longest)]?.claim.bound };
+}
+
+/** A decided claim in the words of the public API. A block is told as the limit that it follows. */
+export function publicDecision({ claim, verdict }: DecidedClaim, now: EpochMilliseconds): LimitDecision {
+  if (claim.policy !== BLOCK_POLICY || claim.parent === undefined) return limitDecision(claim, verdict, now);
+  const { limit, capacity } = claim.parent.policy;
+  return { ...limitDecision(claim, verdict, now), limit, used: capacity, remaining: 0 };
+}
+
+function isAboutRequests({ claim, verdict }: DecidedClaim): boolean {
+  return claim.role === "limit" || !verdict.allowed;
+}

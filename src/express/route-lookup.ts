@@ -1,0 +1,224 @@
+import type { App, ExpressRequest, Handle, Layer, LayerMatch, Route, Router } from "./express-internals.js";
+import { dispatchedMethod, handlesMethod, matchLayer, pathnameOf, routerOf } from "./express-internals.js";
+import { type Lifted, liftBoth, type Mark, type Marks, NOTHING_LIFTED } from "./marks.js";
+import { isWildcard, MountPatterns, routePattern } from "./patterns.js";
+
+/** A route that Express may run for a path. */
+export interface Candidate {
+  readonly route: Route;
+  /** The full pattern, mounts included. */
+  readonly pattern: string;
+  /** Marks on the routers and middleware on the way, and on the route itself. */
+  readonly marks: readonly Mark[];
+}
+
+/** A limit that stands on a path: in `app.use` or `router.use`. */
+export interface MountedLimit {
+  readonly handle: Handle;
+  /** The part of the path that is consumed where it runs: `req.baseUrl`. */
+  readonly prefix: string;
+  readonly pattern: string;
+}
+
+/** What will happen to a request, as far as it can be seen without running anything. */
+export interface RouteLookup {
+  /** The pattern of the route that will answer; `undefined` when none does. */
+  readonly endpoint: string | undefined;
+  readonly candidates: readonly Candidate[];
+  readonly mounted: readonly MountedLimit[];
+  /** Marks that count for this request: of all candidates of the endpoint's pattern. */
+  readonly marks: readonly Mark[];
+  readonly lifted: Lifted;
+  /** Express will answer OPTIONS by itself. */
+  readonly answersOptions: boolean;
+  /** Stacks that were read, to see whether they have changed since. */
+  readonly read: readonly ReadStack[];
+}
+
+interface ReadStack {
+  readonly holder: Router | Route;
+  readonly length: number;
+  readonly last: Layer | undefined;
+}
+
+interface Walk {
+  readonly method: string;
+  readonly candidates: Candidate[];
+  readonly mounted: MountedLimit[];
+  readonly read: ReadStack[];
+  /** Marks in force where the path leads past all routes. */
+  atEnd: readonly Mark[];
+  optionsRoutes: number;
+}
+
+/** Where the walk stands: how much of the path is consumed, and what it was called. */
+interface Place {
+  readonly path: string;
+  readonly prefix: string;
+  readonly pattern: string;
+  readonly marks: readonly Mark[];
+}
+
+const DEEPEST_NESTING = 64;
+
+/**
+ * Looks ahead: which route will a request reach, and what marks stand on it and on the way?
+ *
+ * Walks the router's stack with Express's own matchers and runs nothing. Where the limiter's own middleware
+ * is met on the way, what lies before it has run already and does not count.
+ */
+export class RouteLookups {
+  readonly #marks: Marks;
+  readonly #mounts = new MountPatterns();
+
+  constructor(marks: Marks) {
+    this.#marks = marks;
+  }
+
+  /** Walks the router for a path. `base` is the pattern under which the router itself is mounted. */
+  lookUp(router: Router, path: string, method: string, base = "", prefix = ""): RouteLookup {
+    const walk: Walk = { method, candidates: [], mounted: [], read: [], atEnd: [], optionsRoutes: 0 };
+    this.#walk(router, { path, prefix, pattern: base, marks: [] }, walk, 0);
+    return summarize(walk);
+  }
+
+  #walk(router: Router, place: Place, walk: Walk, depth: number): void {
+    remember(router, walk);
+    let marks = place.marks;
+    for (const layer of router.stack) {
+      const match = matchLayer(layer, place.path);
+      if (match === undefined) continue;
+      if (layer.route !== undefined) {
+        marks = this.#meetRoute(layer.route, { ...place, marks }, walk);
+      } else {
+        marks = this.#meetMiddleware(layer, match, { ...place, marks }, walk, depth);
+      }
+    }
+    if (depth === 0) walk.atEnd = marks;
+  }
+
+  #meetRoute(route: Route, place: Place, walk: Walk): readonly Mark[] {
+    if (!handlesMethod(route, walk.method)) {
+      if (walk.method === "OPTIONS") walk.optionsRoutes++;
+      return place.marks;
+    }
+    remember(route, walk);
+    const marks = [...place.marks, ...this.#marksOn(route, walk.method)];
+    if (isWildcard(route.path)) {
+      const pattern = `${place.pattern}${routePattern(route.path)}`;
+      walk.candidates.push({ route, pattern, marks });
+      return marks;
+    }
+    walk.candidates.push({ route, pattern: place.pattern + routePattern(route.path), marks });
+    return place.marks;
+  }
+
+  #meetMiddleware(layer: Layer, match: LayerMatch, place: Place, walk: Walk, depth: number): readonly Mark[] {
+    if (layer.handle.length > 3 || !isPathPrefix(match.path, place.path, layer)) return place.marks;
+    const mark = this.#marks.of(layer.handle) ?? this.#markOfApp(layer, match);
+    const inside: Place = {
+      path: restOf(place.path, match.path),
+      prefix: place.prefix + withoutTrailingSlash(match.path),
+      pattern: place.pattern + this.#mounts.patternOf(layer, match),
+      marks: mark === undefined ? place.marks : [...place.marks, mark],
+    };
+    const router = depth < DEEPEST_NESTING ? routerOf(layer.handle) : undefined;
+    if (router !== undefined) {
+      this.#walk(router, inside, walk, depth + 1);
+      return place.marks;
+    }
+    if (mark?.kind === "middleware") startHere(walk);
+    if (mark?.kind === "limit") {
+      walk.mounted.push({ handle: layer.handle, prefix: inside.prefix, pattern: inside.pattern });
+    }
+    return inside.marks;
+  }
+
+  #marksOn(route: Route, method: string): Mark[] {
+    const name = dispatchedMethod(route, method);
+    const marks: Mark[] = [];
+    for (const layer of route.stack) {
+      const mark = this.#marks.of(layer.handle);
+      if (mark !== undefined && (layer.method === undefined || layer.method === name)) marks.push(mark);
+    }
+    return marks;
+  }
+
+  #markOfApp(layer: Layer, match: LayerMatch): Mark | undefined {
+    return layer.name === "mounted_app"
+      ? this.#marks.ofMountedApp(withoutTrailingSlash(match.path))
+      : undefined;
+  }
+}
+
+/** Are the stacks that a look-up read still as they were? */
+export function isFresh(lookup: RouteLookup): boolean {
+  for (const { holder, length, last } of lookup.read) {
+    const { stack } = holder;
+    if (stack.length !== length || stack[length - 1] !== last) return false;
+  }
+  return true;
+}
+
+/** The path of a request as its app's own router sees it. */
+export function pathInApp(req: ExpressRequest): string {
+  const pathname = pathnameOf(req);
+  const { baseUrl } = req;
+  if (baseUrl === undefined || baseUrl === "") return pathname;
+  const isMountItself = pathname === "/" && !(req.originalUrl ?? "").startsWith(`${baseUrl}/`);
+  return isMountItself ? baseUrl : baseUrl + pathname;
+}
+
+/** The pattern under which an app is mounted, its parents' included. */
+export function mountPatternOf(app: App | undefined): string {
+  if (app?.parent === undefined) return "";
+  const own = routePattern(app.mountpath);
+  return mountPatternOf(app.parent) + (own === "/" ? "" : own);
+}
+
+function summarize(walk: Walk): RouteLookup {
+  const { candidates, mounted, read } = walk;
+  const first = candidates.find((candidate) => !isWildcard(candidate.route.path)) ?? candidates[0];
+  const marks =
+    first === undefined
+      ? walk.atEnd
+      : candidates.filter(({ pattern }) => pattern === first.pattern).flatMap((candidate) => candidate.marks);
+  let lifted = NOTHING_LIFTED;
+  for (const mark of marks) if (mark.kind === "exempt") lifted = liftBoth(lifted, mark.lifts);
+  return {
+    endpoint: first?.pattern,
+    candidates,
+    mounted,
+    marks,
+    lifted,
+    answersOptions: candidates.length === 0 && walk.optionsRoutes > 0,
+    read,
+  };
+}
+
+/** What was met before the limiter's own middleware has run already. */
+function startHere(walk: Walk): void {
+  walk.candidates.length = 0;
+  walk.optionsRoutes = 0;
+}
+
+function remember(holder: Router | Route, walk: Walk): void {
+  walk.read.push({ holder, length: holder.stack.length, last: holder.stack.at(-1) });
+}
+
+/** Express enters a mount only at a path separator; Express 4 takes a dot for one. */
+function isPathPrefix(prefix: string, path: string, layer: Layer): boolean {
+  if (prefix === "") return true;
+  if (!path.startsWith(prefix)) return false;
+  const next = path[prefix.length];
+  return next === undefined || next === "/" || (next === "." && layer.regexp !== undefined);
+}
+
+function restOf(path: string, prefix: string): string {
+  const rest = path.slice(prefix.length);
+  return rest.startsWith("/") ? rest : `/${rest}`;
+}
+
+function withoutTrailingSlash(path: string): string {
+  return path.endsWith("/") ? path.slice(0, -1) : path;
+}

@@ -1,0 +1,218 @@
+import type { Milliseconds } from "../core/clock.js";
+import { StorageError } from "../core/errors.js";
+import type { Charge, Claim, HitOptions, Storage } from "../core/storage.js";
+import type { Verdict } from "../core/strategy.js";
+import { isPromise, type MaybePromise } from "../core/when-ready.js";
+import { DeadlinePassed, Deadlines } from "./deadlines.js";
+
+/** What the guard tells. */
+export interface GuardEvents {
+  lost(error: StorageError): void;
+  recovered(): void;
+}
+
+/** Options of {@link StorageGuard}. */
+export interface GuardOptions {
+  readonly storage: Storage;
+  /** Counts while the storage is away; `undefined` for no fallback. */
+  readonly fallback: Storage | undefined;
+  readonly timeoutMs: Milliseconds;
+  readonly events: GuardEvents;
+}
+
+/** Failures in a row after which the storage is not asked any more; one that hangs is not asked again at once. */
+const FAILURES_TO_OPEN = 3;
+const FIRST_PROBE_MS = 1000;
+const LAST_PROBE_MS = 32_000;
+
+const NO_VERDICTS: readonly Verdict[] = [];
+
+/**
+ * Stands between requests and a storage that may be slow, dead or back again.
+ *
+ * Every call has a deadline. When the storage is lost, requests go to the fallback, or fail at once, while a
+ * probe in the background asks 1, 2, 4, … 32 seconds apart whether it is back. Loss and recovery are told
+ * once each.
+ */
+export class StorageGuard {
+  readonly storage: Storage;
+  readonly fallback: Storage | undefined;
+  readonly #deadlines: Deadlines;
+  readonly #events: GuardEvents;
+  readonly #timeoutMs: Milliseconds;
+  readonly #hitOptions: Readonly<Record<HitOptions["mode"], HitOptions>>;
+  readonly #decidedByFallback = new WeakSet<readonly Verdict[]>();
+  #failures = 0;
+  #isOpen = false;
+  #lastError: StorageError | undefined;
+  #probeTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: GuardOptions) {
+    const { timeoutMs } = options;
+    this.storage = options.storage;
+    this.fallback = options.fallback;
+    this.#timeoutMs = timeoutMs;
+    this.#deadlines = new Deadlines(timeoutMs);
+    this.#events = options.events;
+    this.#hitOptions = { all: { mode: "all", timeoutMs }, each: { mode: "each", timeoutMs } };
+  }
+
+  /** The storage has failed and was not seen well since. */
+  get isLost(): boolean {
+    return this.#failures > 0;
+  }
+
+  /** Decides a list, by the fallback if there is one and the storage fails. Fails with `StorageError` only. */
+  hit(claims: readonly Claim[], mode: HitOptions["mode"]): MaybePromise<readonly Verdict[]> {
+    const options = this.#hitOptions[mode];
+    if (this.#isOpen) return this.#hitFallback(claims, options, this.#lastError ?? this.#lost());
+    let verdicts: MaybePromise<readonly Verdict[]>;
+    try {
+      verdicts = this.storage.hit(claims, options);
+    } catch (error) {
+      return this.#hitFallback(claims, options, this.#failed(error));
+    }
+    if (!isPromise(verdicts)) return verdicts;
+    return this.#deadlines.race(verdicts).then(
+      (decided) => {
+        if (this.#failures > 0) this.#recovered();
+        return decided;
+      },
+      (error) => this.#hitFallback(claims, options, this.#failed(error)),
+    );
+  }
+
+  /** Asks without charging, as {@link hit} does. */
+  test(claims: readonly Claim[]): MaybePromise<readonly Verdict[]> {
+    return this.#ask((storage) => storage.test(claims));
+  }
+
+  /** Gives charges back to the storage that made them. A storage that is lost has lost them. */
+  refund(charges: readonly Charge[], decidedIn: readonly Verdict[]): MaybePromise<void> {
+    const storage = this.#decidedByFallback.has(decidedIn) ? this.fallback : this.storage;
+    if (storage === undefined || (storage === this.storage && this.#isOpen)) return;
+    return this.#quietly(() => storage.refund(charges));
+  }
+
+  /** Forgets counters, in the fallback too. */
+  clear(claims: readonly Claim[]): MaybePromise<void> {
+    if (this.isLost) void this.fallback?.clear(claims);
+    return this.#ask((storage) => storage.clear(claims));
+  }
+
+  /** Forgets all counters under a prefix, in the fallback too. */
+  reset(prefix: string): MaybePromise<void> {
+    void this.fallback?.reset(prefix);
+    return this.#ask((storage) => storage.reset(prefix), false);
+  }
+
+  /** The guard as a storage, for the engine that runs outside requests. */
+  asStorage(): Storage {
+    const { name, strategies } = this.storage;
+    return {
+      name,
+      strategies,
+      hit: (claims, options) => this.hit(claims, options.mode),
+      test: (claims) => this.test(claims),
+      refund: (charges) => this.refund(charges, NO_VERDICTS),
+      clear: (claims) => this.clear(claims),
+      reset: (prefix) => this.reset(prefix),
+      check: () => this.storage.check(),
+    };
+  }
+
+  close(): void {
+    clearTimeout(this.#probeTimer);
+    this.#deadlines.close();
+  }
+
+  #ask<T>(call: (storage: Storage) => MaybePromise<T>, hasDeadline = true): MaybePromise<T> {
+    if (this.#isOpen && this.fallback !== undefined) return call(this.fallback);
+    if (this.#isOpen) throw this.#lastError;
+    try {
+      const answer = call(this.storage);
+      if (!isPromise(answer)) return answer;
+      const inTime = hasDeadline ? this.#deadlines.race(answer) : answer;
+      return inTime.catch((error) => {
+        throw this.#failed(error);
+      });
+    } catch (error) {
+      throw this.#failed(error);
+    }
+  }
+
+  #quietly(call: () => MaybePromise<void>): MaybePromise<void> {
+    try {
+      const done = call();
+      if (!isPromise(done)) return;
+      return this.#deadlines.race(done).catch((error) => {
+        this.#failed(error);
+      });
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #hitFallback(
+    claims: readonly Claim[],
+    options: HitOptions,
+    error: StorageError,
+  ): MaybePromise<readonly Verdict[]> {
+    if (this.fallback === undefined) throw error;
+    const verdicts = this.fallback.hit(claims, options);
+    if (!isPromise(verdicts)) this.#decidedByFallback.add(verdicts);
+    return verdicts;
+  }
+
+  #failed(cause: unknown): StorageError {
+    const isTimeout = cause instanceof DeadlinePassed;
+    const error = toStorageError(cause, this.storage.name, this.#timeoutMs);
+    this.#lastError = error;
+    this.#failures++;
+    if (isTimeout || this.#failures >= FAILURES_TO_OPEN) this.#isOpen = true;
+    if (this.#failures === 1) {
+      this.#events.lost(error);
+      this.#probeLater(FIRST_PROBE_MS);
+    }
+    return error;
+  }
+
+  #lost(): StorageError {
+    return new StorageError(`The ${this.storage.name} storage is not there.`);
+  }
+
+  #recovered(): void {
+    this.#failures = 0;
+    this.#isOpen = false;
+    this.#lastError = undefined;
+    clearTimeout(this.#probeTimer);
+    this.#events.recovered();
+  }
+
+  #probeLater(delayMs: Milliseconds): void {
+    clearTimeout(this.#probeTimer);
+    this.#probeTimer = setTimeout(() => void this.#probe(delayMs), delayMs);
+    this.#probeTimer.unref?.();
+  }
+
+  async #probe(delayMs: Milliseconds): Promise<void> {
+    const isBack = await this.#isThere();
+    if (this.#failures === 0) return;
+    if (isBack) this.#recovered();
+    else this.#probeLater(Math.min(delayMs * 2, LAST_PROBE_MS));
+  }
+
+  async #isThere(): Promise<boolean> {
+    try {
+      return await this.#deadlines.race(Promise.resolve(this.storage.check()));
+    } catch {
+      return false;
+    }
+  }
+}
+
+function toStorageError(cause: unknown, name: string, timeoutMs: Milliseconds): StorageError {
+  if (cause instanceof StorageError) return cause;
+  const what = cause instanceof DeadlinePassed ? `gave no answer within ${timeoutMs} ms` : "failed";
+  return new StorageError(`The ${name} storage ${what}.`, { cause });
+}

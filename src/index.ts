@@ -1,0 +1,31 @@
+// The limiter for Express.
+
+// Limits, the engine, the contracts and the errors: all that knows nothing of Express.
+export * from "./core/index.js";
+// What a limit can be given, and what users can hook in.
+export type {
+  BreachHandler,
+  CurrentLimit,
+  DeductWhen,
+  ErrorMessage,
+  Exempt,
+  ExemptOptions,
+  HeaderNames,
+  KeyFunction,
+  LimitContext,
+  LimiterEventName,
+  LimiterEvents,
+  LimiterListener,
+  LimiterOptions,
+  LimitFunction,
+  LimitMiddleware,
+  LimitOptions,
+  LimitSource,
+  Logger,
+  RateLimitInfo,
+  RemoteAddressOptions,
+  RequestFunction,
+  SharedLimitOptions,
+  StandardHeaders,
+} from "./express/index.js";
+export { byBody, byHeader, byUser, Limiter, RateLimitExceeded, remoteAddress } from "./express/index.js";
