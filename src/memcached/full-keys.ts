@@ -25,13 +25,13 @@ export class FullKeys {
     return false;
   }
 
-  /** Remembers a refusal, forgets it after an admission. */
-  learn(claim: Claim, verdict: Verdict, now: StorageInstant): void {
-    if (verdict.allowed) {
+  /** Remembers a refusal, and a meta claim's word that it will refuse; forgets it after an admission. */
+  learn(claim: Claim, { retryAfterMs }: Verdict, now: StorageInstant): void {
+    if (retryAfterMs === 0) {
       if (this.#until.size > 0) this.#until.delete(claim.key);
-    } else if (Number.isFinite(verdict.retryAfterMs)) {
+    } else if (Number.isFinite(retryAfterMs)) {
       if (this.#until.size >= MOST_REMEMBERED) this.#forgetOldest();
-      this.#until.set(claim.key, now + verdict.retryAfterMs);
+      this.#until.set(claim.key, now + retryAfterMs);
     }
   }
 

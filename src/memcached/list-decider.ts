@@ -159,7 +159,9 @@ export class ListDecider {
         const reservation = await this.#tallyOf(claim).reserve(claim, call);
         const wasRefused = !reservation.verdict.allowed;
         if (wasRefused) await reservation.undo();
-        return { claim, verdict: wasRefused ? reservation.before() : reservation.after() };
+        const verdict = wasRefused ? reservation.before() : reservation.after();
+        // It did not refuse now; its wait says whether it will.
+        return { claim, verdict: { ...verdict, allowed: true } };
       }),
     );
     this.#learn(charged);
