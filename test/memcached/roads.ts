@@ -11,11 +11,18 @@ export interface OpenedStorage {
 
 export type Road = (port: number, options?: MemcachedStorageOptions) => Promise<OpenedStorage>;
 
+interface RoadCase {
+  readonly road: string;
+  readonly open: Road;
+  /** Commands travel over several connections, and may overtake each other. */
+  readonly hasPool: boolean;
+}
+
 /** Every way to a server: our connection, the same to a server that knows no meta commands, the package's client. */
-export const roads: readonly { readonly road: string; readonly open: Road }[] = [
-  { road: "a URI", open: openByUri },
-  { road: "a URI of an old server", open: openOldServer },
-  { road: "the client of the package", open: openByClient },
+export const roads: readonly RoadCase[] = [
+  { road: "a URI", open: openByUri, hasPool: false },
+  { road: "a URI of an old server", open: openOldServer, hasPool: false },
+  { road: "the client of the package", open: openByClient, hasPool: true },
 ];
 
 export async function openByUri(port: number, options?: MemcachedStorageOptions): Promise<OpenedStorage> {
