@@ -15,7 +15,8 @@ export interface Call<T> {
  * The work goes on after its time is up, so that it can take back what it did; `call.isOver` tells it.
  */
 export class Deadlines {
-  readonly #calls = new Set<Timed>();
+  /** A ring of all calls under way; this is its start and end. */
+  readonly #ring = new RingEntry();
   #timer: NodeJS.Timeout | undefined;
   #wakesAt = Number.POSITIVE_INFINITY;
 
@@ -23,17 +24,11 @@ export class Deadlines {
   run<T>(timeoutMs: Milliseconds, work: (call: Call<T>) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const call = new TimedCall<T>(timeoutMs, resolve, reject);
-      this.#calls.add(call);
+      call.insertBefore(this.#ring);
       if (call.endsAt < this.#wakesAt) this.#wakeAt(call.endsAt);
       work(call).then(
-        (value) => {
-          this.#calls.delete(call);
-          call.succeed(value);
-        },
-        (error: unknown) => {
-          this.#calls.delete(call);
-          call.fail(error);
-        },
+        (value) => call.succeed(value),
+        (error: unknown) => call.fail(error),
       );
     });
   }
@@ -41,8 +36,7 @@ export class Deadlines {
   /** Ends all waiting. */
   close(): void {
     clearTimeout(this.#timer);
-    for (const call of this.#calls) call.fail(new Error("The storage was closed."));
-    this.#calls.clear();
+    this.#forEach((call) => call.fail(new Error("The storage was closed.")));
   }
 
   #wakeAt(at: number): void {
@@ -53,28 +47,50 @@ export class Deadlines {
 
   #wake(): void {
     this.#wakesAt = Number.POSITIVE_INFINITY;
+    const now = performance.now();
     let next = Number.POSITIVE_INFINITY;
-    for (const call of this.#calls) {
-      if (call.isOver) {
-        this.#calls.delete(call);
-        call.end();
-      } else {
-        next = Math.min(next, call.endsAt);
-      }
-    }
+    this.#forEach((call) => {
+      if (call.endsAt <= now) call.end();
+      else next = Math.min(next, call.endsAt);
+    });
     if (next < Number.POSITIVE_INFINITY) this.#wakeAt(next);
+  }
+
+  #forEach(visit: (call: Timed) => void): void {
+    for (let entry = this.#ring.next; entry !== this.#ring; ) {
+      const { next } = entry;
+      if (entry instanceof Timed) visit(entry);
+      entry = next;
+    }
+  }
+}
+
+/** An entry of a ring: goes in and out in constant time, without an allocation. */
+class RingEntry {
+  previous: RingEntry = this;
+  next: RingEntry = this;
+
+  insertBefore(entry: RingEntry): void {
+    this.previous = entry.previous;
+    this.next = entry;
+    entry.previous.next = this;
+    entry.previous = this;
+  }
+
+  remove(): void {
+    this.previous.next = this.next;
+    this.next.previous = this.previous;
   }
 }
 
 /** What the timer knows of a call. */
-interface Timed {
-  readonly endsAt: number;
-  readonly isOver: boolean;
-  end(): void;
-  fail(error: unknown): void;
+abstract class Timed extends RingEntry {
+  abstract readonly endsAt: number;
+  abstract end(): void;
+  abstract fail(error: unknown): void;
 }
 
-class TimedCall<T> implements Call<T>, Timed {
+class TimedCall<T> extends Timed implements Call<T> {
   readonly endsAt: number;
   readonly #timeoutMs: Milliseconds;
   readonly #resolve: (value: T) => void;
@@ -83,6 +99,7 @@ class TimedCall<T> implements Call<T>, Timed {
   #isSettled = false;
 
   constructor(timeoutMs: Milliseconds, resolve: (value: T) => void, reject: (error: unknown) => void) {
+    super();
     this.#timeoutMs = timeoutMs;
     this.endsAt = performance.now() + timeoutMs;
     this.#resolve = resolve;
@@ -98,15 +115,14 @@ class TimedCall<T> implements Call<T>, Timed {
   }
 
   succeed(value: T): void {
-    if (this.#decision !== undefined || !this.isOver) this.#settle(() => this.#resolve(value));
-    else this.end();
+    if (this.#decision === undefined && this.isOver) this.end();
+    else if (this.#settles()) this.#resolve(value);
   }
 
   fail(error: unknown): void {
-    const decision = this.#decision;
-    this.#settle(() =>
-      decision === undefined ? this.#reject(storageError(error)) : this.#resolve(decision.value),
-    );
+    if (!this.#settles()) return;
+    if (this.#decision === undefined) this.#reject(storageError(error));
+    else this.#resolve(this.#decision.value);
   }
 
   /** Time is up. */
@@ -114,10 +130,12 @@ class TimedCall<T> implements Call<T>, Timed {
     this.fail(new StorageError(`Memcached did not answer within ${this.#timeoutMs} ms.`));
   }
 
-  #settle(settle: () => void): void {
-    if (this.#isSettled) return;
+  /** The first time. */
+  #settles(): boolean {
+    if (this.#isSettled) return false;
     this.#isSettled = true;
-    settle();
+    this.remove();
+    return true;
   }
 }
 

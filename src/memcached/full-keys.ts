@@ -13,9 +13,12 @@ const MOST_REMEMBERED = 10_000;
 export class FullKeys {
   readonly #until = new Map<string, StorageInstant>();
 
+  get size(): number {
+    return this.#until.size;
+  }
+
   /** Might one of them refuse? */
   holdsOneOf(claims: readonly Claim[], now: StorageInstant): boolean {
-    if (this.#until.size === 0) return false;
     for (const { key } of claims) {
       const until = this.#until.get(key);
       if (until === undefined) continue;

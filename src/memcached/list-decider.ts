@@ -35,19 +35,18 @@ export class ListDecider {
     this.#time = time;
   }
 
+  /** One of them never fits, or refused lately: it is better to look before anything is charged. */
+  mayRefuse(claims: readonly Claim[]): boolean {
+    return (
+      claims.some(isHopeless) || (this.full.size > 0 && this.full.holdsOneOf(claims, this.#time().now()))
+    );
+  }
+
   /** One limit alone: the hot path. */
-  async hitOne(claim: Claim, call: Call<readonly Verdict[]>): Promise<readonly Verdict[]> {
-    const reservation = await this.#tallyOf(claim).reserve(claim, call);
-    const verdicts = [reservation.verdict];
-    if (call.isOver) {
-      if (reservation.isHeld) await reservation.undo();
-      return verdicts;
-    }
-    call.decided(verdicts);
-    if (reservation.verdict.allowed) return verdicts;
-    this.full.learn(claim, reservation.verdict, this.#time().now());
-    if (reservation.isHeld) await reservation.undo();
-    return verdicts;
+  hitOne(claim: Claim, call: Call<readonly Verdict[]>): Promise<readonly Verdict[]> {
+    return this.#tallyOf(claim)
+      .reserve(claim, call)
+      .then((reservation) => this.#concludeOne(claim, reservation, call));
   }
 
   /** {@link Storage.hit} for any list. */
@@ -59,7 +58,7 @@ export class ListDecider {
     this.#running++;
     try {
       for (let attempt = 1; ; attempt++) {
-        const looksFirst = attempt > 1 || this.#mayRefuse(claims);
+        const looksFirst = attempt > 1 || this.mayRefuse(claims);
         const known = looksFirst ? await this.#look(claims) : undefined;
         if (known !== undefined && this.#isRefused(known, mode)) return this.#refuse(known, call);
         const entries = await this.#reserve(claims, known, mode, call);
@@ -72,13 +71,22 @@ export class ListDecider {
     }
   }
 
-  async test(claims: readonly Claim[]): Promise<Verdict[]> {
-    return (await this.#look(claims)).map(({ verdict }) => verdict);
+  #concludeOne(
+    claim: Claim,
+    reservation: Reservation,
+    call: Call<readonly Verdict[]>,
+  ): readonly Verdict[] | Promise<readonly Verdict[]> {
+    const { verdict, isHeld } = reservation;
+    const verdicts = [verdict];
+    if (call.isOver) return isHeld ? reservation.undo().then(() => verdicts) : verdicts;
+    call.decided(verdicts);
+    if (verdict.allowed) return verdicts;
+    this.full.learn(claim, verdict, this.#time().now());
+    return isHeld ? reservation.undo().then(() => verdicts) : verdicts;
   }
 
-  #mayRefuse(claims: readonly Claim[]): boolean {
-    const isHopeless = ({ role, cost, policy }: Claim) => role === "limit" && cost > policy.capacity;
-    return claims.some(isHopeless) || this.full.holdsOneOf(claims, this.#time().now());
+  async test(claims: readonly Claim[]): Promise<Verdict[]> {
+    return (await this.#look(claims)).map(({ verdict }) => verdict);
   }
 
   async #look(claims: readonly Claim[]): Promise<Entry[]> {
@@ -183,6 +191,10 @@ export class ListDecider {
     const now = this.#time().now();
     for (const { claim, verdict } of entries) this.full.learn(claim, verdict, now);
   }
+}
+
+function isHopeless({ role, cost, policy }: Claim): boolean {
+  return role === "limit" && cost > policy.capacity;
 }
 
 /** A meta claim that refuses: nothing may be charged. */

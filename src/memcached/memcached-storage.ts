@@ -67,11 +67,7 @@ export class MemcachedStorage implements Storage {
   hit(claims: readonly Claim[], options: HitOptions): Promise<readonly Verdict[]> {
     const timeoutMs = options.timeoutMs ?? this.#timeoutMs;
     const only = claims[0];
-    const isPlain =
-      claims.length === 1 &&
-      only?.role === "limit" &&
-      only.cost <= only.policy.capacity &&
-      !this.#decider.full.holdsOneOf(claims, this.#time.now());
+    const isPlain = claims.length === 1 && only?.role === "limit" && !this.#decider.mayRefuse(claims);
     return this.#deadlines.run(timeoutMs, (call) =>
       isPlain ? this.#decider.hitOne(only, call) : this.#decider.hit(claims, options, call),
     );

@@ -9,14 +9,14 @@ import { exptime } from "./exptime.js";
 import { itemKey } from "./item-key.js";
 import type { ProcessTime } from "./process-time.js";
 import type { Reservation, Tally } from "./tally.js";
+import { WindowReservation } from "./window-reservation.js";
 import type { WindowRule } from "./window-rules.js";
 
 /** One window of one key. */
 interface Window {
-  /** Where its counter is stored. */
-  readonly key: string;
-  /** Where that of the window before it is. */
-  readonly previousKey: string;
+  /** The key's own part of the stored keys of all its windows. */
+  readonly base: string;
+  readonly number: number;
   readonly startsAt: StorageInstant;
   readonly endsAt: StorageInstant;
 }
@@ -36,6 +36,8 @@ const MOST_LATE_DECISIONS = 5;
  * A charge is one command that creates or adds and answers the sum; it is admitted if the sum fits. What is
  * refused is given back, so the sum is never less than what was admitted. Windows follow each other without a
  * gap; when they turn differs from key to key. Keys, not expiry times, decide which window it is.
+ *
+ * Hot: a charge of a fixed window makes one promise beside the connection's own.
  */
 export class WindowTally<State extends object> implements Tally {
   readonly #policy: Policy;
@@ -61,17 +63,12 @@ export class WindowTally<State extends object> implements Tally {
     });
   }
 
-  async reserve(claim: Claim, waiter: Waiter): Promise<Reservation> {
-    for (let late = 0; late < MOST_LATE_DECISIONS; late++) {
-      const window = this.#windowAt(claim, this.#time.now());
-      if (claim.cost === 0 || claim.cost > this.#policy.limit.amount) return this.#look(claim, window);
-      const reservation = await this.#charge(claim, window);
-      // Others may have read the window as the previous one before this charge arrived in it.
-      const isLate = this.#rule.usesPrevious && this.#time.now() >= window.endsAt;
-      if (!isLate || !reservation.verdict.allowed || waiter.isOver) return reservation;
-      await reservation.undo();
-    }
-    throw new Error(`Answers take longer than the window of "${this.#policy.limit}".`);
+  reserve(claim: Claim, waiter: Waiter): Promise<Reservation> {
+    const now = this.#time.now();
+    const window = this.#windowAt(claim, now);
+    if (claim.cost === 0 || claim.cost > this.#policy.limit.amount) return this.#look(claim, window);
+    if (this.#rule.usesPrevious) return this.#reserveSliding(claim, waiter);
+    return this.#increment(claim, window, now).then((item) => this.#counted(claim, window, item, 0));
   }
 
   async test(claim: Claim): Promise<Verdict> {
@@ -83,74 +80,67 @@ export class WindowTally<State extends object> implements Tally {
   async refund(claim: Claim, receipt: Receipt): Promise<void> {
     const window = this.#windowAt(claim, this.#rule.startOf(receipt.receipt, this.#policy));
     if (this.#time.now() < window.startsAt + this.#lifeMs) {
-      await this.#giveBack(window.key, claim.cost, receipt.refundsSeen);
+      await this.#giveBack(window, claim.cost, receipt.refundsSeen);
     }
   }
 
   async clear(claim: Claim): Promise<void> {
-    const { key, previousKey } = this.#windowAt(claim, this.#time.now());
+    const window = this.#windowAt(claim, this.#time.now());
     await Promise.all([
-      this.#link.remove(key),
-      this.#rule.usesPrevious ? this.#link.remove(previousKey) : undefined,
+      this.#link.remove(currentKey(window)),
+      this.#rule.usesPrevious ? this.#link.remove(previousKey(window)) : undefined,
     ]);
   }
 
-  async #charge(claim: Claim, window: Window): Promise<Reservation> {
-    const { cost } = claim;
-    const leftMs = window.startsAt + this.#lifeMs - this.#time.now();
-    const increment = this.#link.increment(window.key, cost, this.#text.first(cost), exptime(leftMs));
-    const { item, previous } = this.#rule.usesPrevious
-      ? await this.#withPrevious(increment, window, cost)
-      : { item: await increment, previous: 0 };
+  #increment({ cost }: Claim, window: Window, now: StorageInstant): Promise<Item> {
+    const leftMs = window.startsAt + this.#lifeMs - now;
+    return this.#link.increment(currentKey(window), cost, this.#text.first(cost), exptime(leftMs));
+  }
+
+  #counted(claim: Claim, window: Window, item: Item, previous: number): Reservation {
     const { mark, count } = this.#text.read(item.text);
-    const state = this.#state(window, count - cost, previous);
-    return this.#reservation(claim, state, mark, this.#within(window), () => this.#undo(window, cost, item));
+    const state = this.#state(window, count - claim.cost, previous);
+    const undo = () => this.#giveBack(window, claim.cost, mark, item);
+    return new WindowReservation(this.#rule.strategy, claim, state, this.#within(window), mark, undo);
+  }
+
+  /** Others may have read the window as the previous one before a late charge arrived in it: that one is void. */
+  async #reserveSliding(claim: Claim, waiter: Waiter): Promise<Reservation> {
+    for (let late = 0; late < MOST_LATE_DECISIONS; late++) {
+      const now = this.#time.now();
+      const window = this.#windowAt(claim, now);
+      const { item, previous } = await this.#incrementAndRead(claim, window, now);
+      const reservation = this.#counted(claim, window, item, previous);
+      const isLate = this.#time.now() >= window.endsAt;
+      if (!isLate || !reservation.verdict.allowed || waiter.isOver) return reservation;
+      await reservation.undo();
+    }
+    throw new Error(`Answers take longer than the window of "${this.#policy.limit}".`);
   }
 
   /** Reads the window before while the charge is made; takes the charge back when only the reading fails. */
-  async #withPrevious(increment: Promise<Item>, window: Window, cost: number): Promise<ChargedWindow> {
-    const [charged, previous] = await Promise.allSettled([increment, this.#count(window.previousKey)]);
+  async #incrementAndRead(claim: Claim, window: Window, now: StorageInstant): Promise<ChargedWindow> {
+    const [charged, previous] = await Promise.allSettled([
+      this.#increment(claim, window, now),
+      this.#count(previousKey(window)),
+    ]);
     if (charged.status === "rejected") throw charged.reason;
     if (previous.status === "fulfilled") return { item: charged.value, previous: previous.value };
-    this.#undo(window, cost, charged.value).catch(() => {});
+    const { mark } = this.#text.read(charged.value.text);
+    this.#giveBack(window, claim.cost, mark, charged.value).catch(() => {});
     throw previous.reason;
   }
 
   /** Decides what can charge nothing. */
   async #look(claim: Claim, window: Window): Promise<Reservation> {
-    return this.#reservation(claim, await this.#read(window), 0, this.#within(window), undefined);
-  }
-
-  #reservation(
-    claim: Claim,
-    state: State,
-    mark: number,
-    now: StorageInstant,
-    undo: (() => Promise<void>) | undefined,
-  ): Reservation {
-    const { strategy } = this.#rule;
-    const policy = this.#policy;
-    const charged = strategy.hit(state, policy, claim.cost, now);
-    return {
-      verdict: {
-        allowed: charged.allowed,
-        remaining: charged.remaining,
-        resetAfterMs: charged.resetAfterMs,
-        retryAfterMs: charged.retryAfterMs,
-        receipt: charged.receipt,
-        refundsSeen: mark,
-      },
-      isHeld: undo !== undefined,
-      before: () => strategy.test(state, policy, claim.cost, now),
-      after: () => strategy.test(charged.state, policy, claim.cost, now),
-      undo: undo ?? (() => Promise.resolve()),
-    };
+    const state = await this.#read(window);
+    return new WindowReservation(this.#rule.strategy, claim, state, this.#within(window), 0, undefined);
   }
 
   async #read(window: Window): Promise<State> {
     const [current, previous] = await Promise.all([
-      this.#count(window.key),
-      this.#rule.usesPrevious ? this.#count(window.previousKey) : 0,
+      this.#count(currentKey(window)),
+      this.#rule.usesPrevious ? this.#count(previousKey(window)) : 0,
     ]);
     return this.#state(window, current, previous);
   }
@@ -166,14 +156,10 @@ export class WindowTally<State extends object> implements Tally {
     return this.#rule.state(Math.max(0, Math.min(current, amount)), Math.min(previous, amount), window);
   }
 
-  #undo(window: Window, cost: number, item: Item): Promise<void> {
-    return this.#giveBack(window.key, cost, this.#text.read(item.text).mark, item);
-  }
-
   /** Never creates a counter, and never takes from one that is not the one that was charged. */
-  #giveBack(key: string, cost: number, mark: number, known?: Item): Promise<void> {
+  #giveBack(window: Window, cost: number, mark: number, known?: Item): Promise<void> {
     return this.#rounds.run(
-      key,
+      currentKey(window),
       (counter) => {
         const isOurs = counter !== undefined && counter.mark === mark;
         const next = isOurs ? { mark, count: Math.max(0, counter.count - cost) } : undefined;
@@ -186,20 +172,24 @@ export class WindowTally<State extends object> implements Tally {
 
   #windowAt(claim: Claim, instant: StorageInstant): Window {
     const { windowMs } = this.#policy.limit;
-    const key = itemKey(claim.key);
-    const phaseMs = Math.floor((hashText(key) / 2 ** 32) * windowMs);
+    const base = itemKey(claim.key);
+    const phaseMs = Math.floor((hashText(base) / 2 ** 32) * windowMs);
     const number = Math.floor((instant + phaseMs) / windowMs);
     const startsAt = number * windowMs - phaseMs;
-    return {
-      key: `${key}#${number}`,
-      previousKey: `${key}#${number - 1}`,
-      startsAt,
-      endsAt: startsAt + windowMs,
-    };
+    return { base, number, startsAt, endsAt: startsAt + windowMs };
   }
 
   /** Now, or the window's last instant when the answer came after it. */
   #within(window: Window): StorageInstant {
     return Math.min(this.#time.now(), window.endsAt - 1);
   }
+}
+
+/** Where a window's counter is stored. */
+function currentKey({ base, number }: Window): string {
+  return `${base}#${number}`;
+}
+
+function previousKey({ base, number }: Window): string {
+  return `${base}#${number - 1}`;
 }

@@ -32,6 +32,6 @@ describe("MemcachedStorage in real time", () => {
       const advance = (ms: number) => new Promise<void>((wake) => setTimeout(wake, ms));
       return { storage, advance, close };
     },
-    { gaps, clock: "real" },
+    { gaps, clock: "real", shortestWindowMs: 250 },
   );
 });

@@ -13,7 +13,7 @@ export type Commands = Omit<Link, "close">;
  */
 export async function openCommands(wire: Wire): Promise<Commands> {
   try {
-    await wire.ask("ma express-limits-hello v\r\n");
+    await wire.ask("ma express-limits-hello v\r\n", ({ status }) => status);
     return new MetaCommands(wire);
   } catch (error) {
     if (error instanceof Error && / says: (ERROR|CLIENT_ERROR)/.test(error.message)) {
@@ -31,28 +31,26 @@ export class MetaCommands implements Commands {
     this.#wire = wire;
   }
 
-  async increment(key: string, by: number, first: string, exptime: number): Promise<Item> {
-    const reply = await this.#wire.ask(`ma ${key} N${exptime} J${first} D${by} v c\r\n`);
-    return metaItem(reply) ?? unexpected(reply);
+  increment(key: string, by: number, first: string, exptime: number): Promise<Item> {
+    return this.#wire.ask(`ma ${key} N${exptime} J${first} D${by} v c\r\n`, metaItem);
   }
 
-  async read(key: string): Promise<Item | undefined> {
-    const reply = await this.#wire.ask(`mg ${key} v c\r\n`);
-    return reply.status === "EN" ? undefined : (metaItem(reply) ?? unexpected(reply));
+  read(key: string): Promise<Item | undefined> {
+    return this.#wire.ask(`mg ${key} v c\r\n`, metaItemOrMiss);
   }
 
-  async write(key: string, text: string, cas: string | undefined, exptime: number): Promise<boolean> {
+  write(key: string, text: string, cas: string | undefined, exptime: number): Promise<boolean> {
     const condition = cas === undefined ? "ME" : `C${cas}`;
     const command = `ms ${key} ${text.length} ${condition} T${exptime}\r\n${text}\r\n`;
-    return isDone(await this.#wire.ask(command, true), "HD", ["EX", "NF", "NS"]);
+    return this.#wire.ask(command, (reply) => isDone(reply, "HD", ["EX", "NF", "NS"]), true);
   }
 
   async remove(key: string): Promise<void> {
-    isDone(await this.#wire.ask(`md ${key}\r\n`), "HD", ["NF"]);
+    await this.#wire.ask(`md ${key}\r\n`, (reply) => isDone(reply, "HD", ["NF"]));
   }
 
   async check(): Promise<void> {
-    await this.#wire.ask("mn\r\n");
+    await this.#wire.ask("mn\r\n", (reply) => isDone(reply, "MN", []));
   }
 }
 
@@ -67,50 +65,58 @@ export class ClassicCommands implements Commands {
   /** A missing counter is added and counted in one write, so that losing the race to add it costs nothing. */
   async increment(key: string, by: number, first: string, exptime: number): Promise<Item> {
     const increment = `incr ${key} ${by}\r\n`;
-    const sum = classicSum(await this.#wire.ask(increment));
-    if (sum !== undefined) return sum;
-    const empty = String(Number(first) - by);
-    const [, reply] = await Promise.all([
-      this.#wire.ask(`add ${key} 0 ${exptime} ${empty.length}\r\n${empty}\r\n`, true),
-      this.#wire.ask(increment),
+    const known = await this.#wire.ask(increment, classicSumOrMiss);
+    if (known !== undefined) return known;
+    const [, sum] = await Promise.all([
+      this.write(key, String(Number(first) - by), undefined, exptime),
+      this.#wire.ask(increment, classicSum),
     ]);
-    return classicSum(reply) ?? unexpected(reply);
+    return sum;
   }
 
-  async read(key: string): Promise<Item | undefined> {
-    const reply = await this.#wire.ask(`gets ${key}\r\n`);
-    if (reply.status === "END") return undefined;
-    if (reply.text === undefined) return unexpected(reply);
-    return { text: reply.text, cas: reply.line.split(" ")[4] };
+  read(key: string): Promise<Item | undefined> {
+    return this.#wire.ask(`gets ${key}\r\n`, classicItemOrMiss);
   }
 
-  async write(key: string, text: string, cas: string | undefined, exptime: number): Promise<boolean> {
-    const command =
-      cas === undefined
-        ? `add ${key} 0 ${exptime} ${text.length}\r\n${text}\r\n`
-        : `cas ${key} 0 ${exptime} ${text.length} ${cas}\r\n${text}\r\n`;
-    return isDone(await this.#wire.ask(command, true), "STORED", ["EXISTS", "NOT_FOUND", "NOT_STORED"]);
+  write(key: string, text: string, cas: string | undefined, exptime: number): Promise<boolean> {
+    const [verb, condition] = cas === undefined ? ["add", ""] : ["cas", ` ${cas}`];
+    const command = `${verb} ${key} 0 ${exptime} ${text.length}${condition}\r\n${text}\r\n`;
+    const losses = ["EXISTS", "NOT_FOUND", "NOT_STORED"];
+    return this.#wire.ask(command, (reply) => isDone(reply, "STORED", losses), true);
   }
 
   async remove(key: string): Promise<void> {
-    isDone(await this.#wire.ask(`delete ${key}\r\n`), "DELETED", ["NOT_FOUND"]);
+    await this.#wire.ask(`delete ${key}\r\n`, (reply) => isDone(reply, "DELETED", ["NOT_FOUND"]));
   }
 
   async check(): Promise<void> {
-    await this.#wire.ask("version\r\n");
+    await this.#wire.ask("version\r\n", (reply) => isDone(reply, "VERSION", []));
   }
 }
 
 /** `VA 16 c42`: only the flag that was asked for stands behind the size. */
-function metaItem({ status, line, text }: Reply): Item | undefined {
-  if (status !== "VA" || text === undefined) return undefined;
+function metaItem(reply: Reply): Item {
+  const { status, line, text } = reply;
+  if (status !== "VA" || text === undefined) return unexpected(reply);
   return { text, cas: line.slice(line.lastIndexOf(" c") + 2) };
 }
 
-/** An `incr` is answered by the sum, a missing key by `NOT_FOUND`. */
-function classicSum(reply: Reply): Item | undefined {
-  if (reply.status === "NOT_FOUND") return undefined;
+function metaItemOrMiss(reply: Reply): Item | undefined {
+  return reply.status === "EN" ? undefined : metaItem(reply);
+}
+
+function classicSum(reply: Reply): Item {
   return /^\d+$/.test(reply.status) ? { text: reply.status, cas: undefined } : unexpected(reply);
+}
+
+function classicSumOrMiss(reply: Reply): Item | undefined {
+  return reply.status === "NOT_FOUND" ? undefined : classicSum(reply);
+}
+
+function classicItemOrMiss(reply: Reply): Item | undefined {
+  if (reply.status === "END") return undefined;
+  if (reply.text === undefined) return unexpected(reply);
+  return { text: reply.text, cas: reply.line.split(" ")[4] };
 }
 
 function isDone(reply: Reply, done: string, lost: readonly string[]): boolean {

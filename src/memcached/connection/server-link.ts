@@ -30,29 +30,30 @@ export class ServerLink implements Link {
     this.#stallMs = stallMs;
   }
 
-  async increment(key: string, by: number, first: string, exptime: number): Promise<Item> {
-    const commands = this.#commands ?? (await this.#open());
-    return commands.increment(key, by, first, exptime);
+  increment(key: string, by: number, first: string, exptime: number): Promise<Item> {
+    return (
+      this.#commands?.increment(key, by, first, exptime) ??
+      this.#open().then((commands) => commands.increment(key, by, first, exptime))
+    );
   }
 
-  async read(key: string): Promise<Item | undefined> {
-    const commands = this.#commands ?? (await this.#open());
-    return commands.read(key);
+  read(key: string): Promise<Item | undefined> {
+    return this.#commands?.read(key) ?? this.#open().then((commands) => commands.read(key));
   }
 
-  async write(key: string, text: string, cas: string | undefined, exptime: number): Promise<boolean> {
-    const commands = this.#commands ?? (await this.#open());
-    return commands.write(key, text, cas, exptime);
+  write(key: string, text: string, cas: string | undefined, exptime: number): Promise<boolean> {
+    return (
+      this.#commands?.write(key, text, cas, exptime) ??
+      this.#open().then((commands) => commands.write(key, text, cas, exptime))
+    );
   }
 
-  async remove(key: string): Promise<void> {
-    const commands = this.#commands ?? (await this.#open());
-    return commands.remove(key);
+  remove(key: string): Promise<void> {
+    return this.#commands?.remove(key) ?? this.#open().then((commands) => commands.remove(key));
   }
 
-  async check(): Promise<void> {
-    const commands = this.#commands ?? (await this.#open());
-    return commands.check();
+  check(): Promise<void> {
+    return this.#commands?.check() ?? this.#open().then((commands) => commands.check());
   }
 
   close(): void {
