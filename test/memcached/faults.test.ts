@@ -31,6 +31,12 @@ function storageOf(uri: string, commandTimeoutMs = 150): MemcachedStorage {
   return storage;
 }
 
+/** A signal to stop takes a moment to reach every thread. */
+async function freeze(server: Server): Promise<void> {
+  server.pause();
+  await sleep(100);
+}
+
 async function msUntilRejected(promise: Promise<unknown>): Promise<{ error: unknown; ms: number }> {
   const startedAt = performance.now();
   try {
@@ -47,7 +53,7 @@ describe("MemcachedStorage, when a server fails", () => {
     const storage = storageOf(server.uri);
     const claims = [newClaim({ amount: 100 }), newClaim({ amount: 50, strategy: "sliding-window-counter" })];
     await storage.hit(claims, ALL_OR_NOTHING);
-    server.pause();
+    await freeze(server);
     const hits = Array.from({ length: 20 }, () => msUntilRejected(storage.hit(claims, ALL_OR_NOTHING)));
     for (const { error, ms } of await Promise.all(hits)) {
       expect(error).toBeInstanceOf(StorageError);
@@ -63,7 +69,7 @@ describe("MemcachedStorage, when a server fails", () => {
     const server = await startServer();
     const storage = storageOf(server.uri, 5000);
     await storage.check();
-    server.pause();
+    await freeze(server);
     const { error, ms } = await msUntilRejected(storage.hit([newClaim()], { mode: "all", timeoutMs: 50 }));
     expect(error).toMatchObject({ code: "STORAGE", message: expect.stringContaining("50 ms") });
     expect(ms).toBeLessThan(200);
@@ -93,7 +99,7 @@ describe("MemcachedStorage, when a server fails", () => {
     open.push({ close: () => client.end() });
     const claim = newClaim({ amount: 10 });
     await storage.hit([claim], ALL_OR_NOTHING);
-    server.pause();
+    await freeze(server);
     const { error, ms } = await msUntilRejected(storage.hit([claim], ALL_OR_NOTHING));
     expect(error).toBeInstanceOf(StorageError);
     expect(ms).toBeLessThan(300);
