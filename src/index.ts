@@ -21,11 +21,23 @@ export type {
   LimitMiddleware,
   LimitOptions,
   LimitSource,
+  ListEntry,
+  ListOptions,
   Logger,
+  LoginGuardOptions,
   RateLimitInfo,
   RemoteAddressOptions,
   RequestFunction,
   SharedLimitOptions,
   StandardHeaders,
 } from "./express/index.js";
-export { byBody, byHeader, byUser, Limiter, RateLimitExceeded, remoteAddress } from "./express/index.js";
+// Ready-made protection of a login form.
+export {
+  byBody,
+  byHeader,
+  byUser,
+  Limiter,
+  loginGuard,
+  RateLimitExceeded,
+  remoteAddress,
+} from "./express/index.js";

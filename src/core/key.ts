@@ -26,12 +26,29 @@ export function addressKeyPart(address: string): string {
   return ADDRESS_MARK + address;
 }
 
-/** `prefix:{who}:counter`, each part escaped by the caller. */
-export function storageKey(head: string, who: string, counter: string): string {
-  return `${head}${who}}:${counter}`;
+/**
+ * All of a stored key but the client: made once for each counter and policy, and the same object wherever that
+ * counter is meant. A whole key is `prefix:{owner}:counter:policy`, each part escaped by the caller.
+ */
+export class KeyPlace {
+  /** Names the place: two places are one exactly when their texts are the same. */
+  readonly text: string;
+  readonly #head: string;
+  readonly #tail: string;
+
+  constructor(head: string, counter: string, policyId: string) {
+    this.#head = head;
+    this.#tail = `}:${counter}:${policyId}`;
+    this.text = head + this.#tail;
+  }
+
+  /** The whole key for one client. */
+  keyOf(owner: string): string {
+    return this.#head + owner + this.#tail;
+  }
 }
 
-/** The start of every key under a prefix: `storageKey`'s `head`. */
+/** The start of every key under a prefix. */
 export function keyHead(prefix: string): string {
   return `${escapeKeyPart(prefix)}:{`;
 }

@@ -1,9 +1,10 @@
+import { isSameCounter, KeyedClaim } from "./claim.js";
 import type { Clock } from "./clock.js";
 import { systemClock } from "./clock.js";
 import type { Decision, LimitDecision, NamedClaim } from "./decision.js";
 import { limitDecision, shownIndex } from "./decision.js";
 import { ConfigurationError, UnsupportedStrategyError } from "./errors.js";
-import { escapeKeyPart, keyHead, storageKey } from "./key.js";
+import { escapeKeyPart, KeyPlace, keyHead } from "./key.js";
 import { parseLimits } from "./parse-limit.js";
 import { createPolicy } from "./policy.js";
 import { RateLimit } from "./rate-limit.js";
@@ -25,7 +26,7 @@ export interface RateLimiterOptions {
   readonly storage: Storage;
   /** How limits count, unless a call says otherwise. @default "fixed-window" */
   readonly strategy?: StrategyName | undefined;
-  /** Tells the wall time in decisions. @default the system's */
+  /** Tells the wall time in decisions, and drives a storage that has no better clock. @default the system's */
   readonly clock?: Clock | undefined;
   /** First part of every stored key. @default "express-limits" */
   readonly keyPrefix?: string | undefined;
@@ -61,14 +62,16 @@ export class RateLimiter {
   readonly storage: Storage;
   readonly strategy: StrategyName;
   readonly #clock: Clock;
-  readonly #prefix: string;
+  readonly #head: string;
+  readonly #places = new Map<string, Map<string, KeyPlace>>();
   readonly #policies = new Map<string, readonly Policy[]>();
 
   constructor(options: RateLimiterOptions) {
     this.storage = options.storage;
     this.strategy = options.strategy ?? "fixed-window";
     this.#clock = options.clock ?? systemClock;
-    this.#prefix = options.keyPrefix ?? DEFAULT_KEY_PREFIX;
+    this.#head = keyHead(options.keyPrefix ?? DEFAULT_KEY_PREFIX);
+    if (options.clock !== undefined) this.storage.useClock?.(options.clock);
     checkSupport(this.storage, this.strategy);
   }
 
@@ -93,22 +96,35 @@ export class RateLimiter {
 
   /** Forgets everything under this limiter's prefix. */
   reset(): MaybePromise<void> {
-    return this.storage.reset(keyHead(this.#prefix));
+    return this.storage.reset(this.#head);
   }
 
-  #claims(limits: Limits, key: string, options: HitCallOptions): NamedClaim[] {
+  #claims(limits: Limits, key: string, options: HitCallOptions): KeyedClaim[] {
     const scope = options.scope ?? "default";
     const cost = checkCost(options.cost ?? 1);
-    const who = escapeKeyPart(checkKey(key));
-    const head = keyHead(this.#prefix);
-    const counter = `${sharedCounter(scope)}:`;
-    const claims: NamedClaim[] = [];
+    const owner = escapeKeyPart(checkKey(key));
+    const claims: KeyedClaim[] = [];
     for (const policy of this.#policiesOf(limits, options)) {
-      const stored = storageKey(head, who, counter + policy.id);
-      if (claims.some((claim) => claim.key === stored)) continue;
-      claims.push({ policy, key: stored, cost, role: "limit", who: key, scope });
+      const place = this.#placeOf(policy, scope);
+      if (claims.some((claim) => isSameCounter(claim, place, owner))) continue;
+      claims.push(new KeyedClaim({ policy, place, owner, cost, role: "limit", who: key, scope }));
     }
     return claims;
+  }
+
+  #placeOf(policy: Policy, scope: string): KeyPlace {
+    let places = this.#places.get(scope);
+    if (places === undefined) {
+      if (this.#places.size >= MOST_REMEMBERED_LIMITS) this.#places.clear();
+      places = new Map();
+      this.#places.set(scope, places);
+    }
+    let place = places.get(policy.id);
+    if (place === undefined) {
+      place = new KeyPlace(this.#head, sharedCounter(scope), policy.id);
+      if (places.size < MOST_REMEMBERED_LIMITS) places.set(policy.id, place);
+    }
+    return place;
   }
 
   #policiesOf(limits: Limits, options: HitCallOptions): readonly Policy[] {

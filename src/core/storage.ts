@@ -1,4 +1,5 @@
 import type { Clock, Milliseconds } from "./clock.js";
+import type { KeyPlace } from "./key.js";
 import type { Policy, Receipt, StrategyName, Verdict } from "./strategy.js";
 
 /** One counter that a request wants to charge. */
@@ -9,6 +10,12 @@ export interface Claim {
    * Cluster takes as the hash tag. Parts that could be long are hashed before they get here.
    */
   readonly key: string;
+  /**
+   * The client's part of the key, and all the rest: where both are given, two claims have the same key exactly
+   * when both are the same. A storage that hashes may use them and never ask for `key`.
+   */
+  readonly owner?: string | undefined;
+  readonly place?: KeyPlace | undefined;
   /** Units to charge: a whole number from 0. */
   readonly cost: number;
   /**

@@ -1,6 +1,7 @@
-import type { Request, Response } from "express";
+import type { Request } from "express";
+import { isSameCounter } from "../core/claim.js";
 import { ConfigurationError, LimitSyntaxError } from "../core/errors.js";
-import { addressKeyPart, escapeKeyPart } from "../core/key.js";
+import { addressKeyPart, escapeKeyPart, type KeyPlace } from "../core/key.js";
 import { BLOCK_POLICY } from "../core/policy.js";
 import { checkCost } from "../core/rate-limiter.js";
 import type { Policy } from "../core/strategy.js";
@@ -9,30 +10,13 @@ import type { BoundLimit } from "./bound-limit.js";
 import { countedMethod, policiesOf } from "./bound-limit.js";
 import { blockCounter, type Counter, metaCounter, scopeCounter } from "./counters.js";
 import { addressOf } from "./key-functions.js";
-import type { LimiterCore } from "./limiter-core.js";
-import type { RequestClaim, RequestState } from "./request-state.js";
-
-/** A limit and what it counts here. */
-export interface WantedLimit {
-  readonly bound: BoundLimit;
-  readonly counter: Counter;
-}
+import type { LimitedRequest } from "./limited-request.js";
+import { RequestClaim, type WantedLimit } from "./request-state.js";
 
 /** Who is counted: as the key function said, and as keys hold it. */
-interface Identity {
+export interface Identity {
   readonly key: string;
   readonly part: string;
-}
-
-/** One request on its way through one phase. */
-export interface Phase {
-  readonly core: LimiterCore;
-  readonly req: Request;
-  readonly res: Response;
-  readonly state: RequestState;
-  readonly claims: RequestClaim[];
-  /** Limits of which a function said "none of my own", or that do not apply to this method. */
-  readonly withoutLimits: BoundLimit[];
 }
 
 /**
@@ -40,7 +24,11 @@ export interface Phase {
  *
  * Stays synchronous as long as nothing has to be asked but a synchronous key function.
  */
-export function collectClaims(phase: Phase, wanted: readonly WantedLimit[], start = 0): MaybePromise<void> {
+export function collectClaims(
+  phase: LimitedRequest,
+  wanted: readonly WantedLimit[],
+  start = 0,
+): MaybePromise<void> {
   for (let i = start; i < wanted.length; i++) {
     const limit = wanted[i];
     const pending = limit && addClaims(phase, limit);
@@ -48,11 +36,11 @@ export function collectClaims(phase: Phase, wanted: readonly WantedLimit[], star
   }
 }
 
-function addClaims(phase: Phase, wanted: WantedLimit): MaybePromise<void> {
+function addClaims(phase: LimitedRequest, wanted: WantedLimit): MaybePromise<void> {
   const { bound } = wanted;
   const { req, res } = phase;
   if (bound.methods !== undefined && !bound.methods.has(countedMethod(req.method))) {
-    phase.withoutLimits.push(bound);
+    dropLimit(phase, bound);
     return;
   }
   if (!bound.isPlain) return addAskedClaims(phase, wanted);
@@ -61,14 +49,19 @@ function addClaims(phase: Phase, wanted: WantedLimit): MaybePromise<void> {
   addPlainClaims(phase, wanted, identify(bound, key, req));
 }
 
-function addPlainClaims(phase: Phase, { bound, counter }: WantedLimit, who: Identity): void {
+function addPlainClaims(phase: LimitedRequest, { bound, counter }: WantedLimit, who: Identity): void {
   const cost = typeof bound.options.cost === "number" ? bound.options.cost : 1;
   const exact = splitByMethod(splitByText(counter, bound.options.scope, bound), bound, phase.req);
   for (const policy of bound.policies ?? []) addClaim(phase, bound, exact, policy, who, cost);
 }
 
+function dropLimit(phase: LimitedRequest, bound: BoundLimit): void {
+  phase.withoutLimits ??= [];
+  phase.withoutLimits.push(bound);
+}
+
 /** The slow road: something besides the key is a function, or more than one counter belongs to the limit. */
-async function addAskedClaims(phase: Phase, { bound, counter }: WantedLimit): Promise<void> {
+async function addAskedClaims(phase: LimitedRequest, { bound, counter }: WantedLimit): Promise<void> {
   const { req, res } = phase;
   const { exemptWhen, scope, cost } = bound.options;
   if (exemptWhen !== undefined && (await exemptWhen(req, res))) return;
@@ -77,7 +70,7 @@ async function addAskedClaims(phase: Phase, { bound, counter }: WantedLimit): Pr
   const exact = splitByMethod(splitByText(counter, subScope, bound), bound, req);
   const policies = bound.policies ?? (await askedPolicies(phase, bound, who, exact));
   if (policies.length === 0) {
-    phase.withoutLimits.push(bound);
+    dropLimit(phase, bound);
     return;
   }
   const charge = checkCost(typeof cost === "function" ? await cost(req, res) : (cost ?? 1));
@@ -89,7 +82,7 @@ async function addAskedClaims(phase: Phase, { bound, counter }: WantedLimit): Pr
 
 /** What a limit function gives for this request. Text that cannot be read is told, and counts as nothing. */
 async function askedPolicies(
-  phase: Phase,
+  phase: LimitedRequest,
   bound: BoundLimit,
   who: Identity,
   counter: Counter,
@@ -108,32 +101,26 @@ async function askedPolicies(
 }
 
 function addClaim(
-  phase: Phase,
+  phase: LimitedRequest,
   bound: BoundLimit,
   counter: Counter,
   policy: Policy,
   who: Identity,
   cost: number,
 ): RequestClaim | undefined {
-  const key = phase.core.keyHead + who.part + counter.tail(policy);
-  if (isClaimed(phase, key)) return undefined;
-  const claim: RequestClaim = {
-    policy,
-    key,
-    cost,
-    role: bound.kind === "meta" ? "meta" : "limit",
-    parent: undefined,
-    who: who.key,
-    scope: counter.scope,
-    bound,
-    counter,
-  };
+  const place = placeOf(phase, bound, counter, policy);
+  if (isClaimed(phase, place, who.part)) return undefined;
+  const role = bound.kind === "meta" ? "meta" : "limit";
+  const { scope } = counter;
+  const parts = { policy, place, owner: who.part, cost, role, who: who.key, scope } as const;
+  const claim = new RequestClaim(parts, bound, counter);
   phase.claims.push(claim);
+  if (bound.options.observe === true) phase.hasObserved = true;
   return claim;
 }
 
 /** The limits on breaches of a limit, and its block: tested before it, charged when it refuses. */
-function addMetaClaims(phase: Phase, parent: RequestClaim, who: Identity): void {
+function addMetaClaims(phase: LimitedRequest, parent: RequestClaim, who: Identity): void {
   const { bound, counter } = parent;
   for (const policy of bound.metaPolicies) {
     phase.claims.push(metaClaim(phase, parent, metaCounter(counter), policy, who, 1));
@@ -144,26 +131,34 @@ function addMetaClaims(phase: Phase, parent: RequestClaim, who: Identity): void 
 }
 
 function metaClaim(
-  phase: Phase,
+  phase: LimitedRequest,
   parent: RequestClaim,
   counter: Counter,
   policy: Policy,
   who: Identity,
   cost: number,
 ): RequestClaim {
-  const key = phase.core.keyHead + who.part + counter.tail(policy);
-  return { ...parent, policy, key, cost, role: "meta", parent, scope: counter.scope, counter };
+  const place = placeOf(phase, parent.bound, counter, policy);
+  const { scope } = counter;
+  const parts = { policy, place, owner: who.part, cost, role: "meta", parent, who: who.key, scope } as const;
+  return new RequestClaim(parts, parent.bound, counter);
+}
+
+function placeOf({ core }: LimitedRequest, bound: BoundLimit, counter: Counter, policy: Policy): KeyPlace {
+  return counter.place(policy, core.keyHead, () => core.seen.note(counter, policy, bound));
 }
 
 /** Within a request the same counter is charged once, however often the limit is written. */
-function isClaimed({ claims, state }: Phase, key: string): boolean {
-  for (const claim of claims) if (claim.key === key) return true;
-  for (const { claim } of state.decided) if (claim.key === key && claim.role === "limit") return true;
+function isClaimed({ claims, state }: LimitedRequest, place: KeyPlace, owner: string): boolean {
+  for (const claim of claims) if (isSameCounter(claim, place, owner)) return true;
+  for (const { claim } of state.decided) {
+    if (claim.role === "limit" && isSameCounter(claim, place, owner)) return true;
+  }
   return false;
 }
 
 /** Without a key of its own a client is counted by address, never together with everybody else. */
-function identify(bound: BoundLimit, key: unknown, req: Request): Identity {
+export function identify(bound: Pick<BoundLimit, "countsAddresses">, key: unknown, req: Request): Identity {
   if (typeof key === "string" && key !== "") {
     return { key, part: bound.countsAddresses ? addressKeyPart(key) : escapeKeyPart(key) };
   }

@@ -1,4 +1,4 @@
-import { escapeKeyPart, storageKey } from "../core/key.js";
+import { escapeKeyPart, KeyPlace } from "../core/key.js";
 import { sharedCounter } from "../core/rate-limiter.js";
 import type { Policy } from "../core/strategy.js";
 
@@ -11,7 +11,7 @@ export class Counter {
   readonly scope: string;
   /** For keys: escaped, and with its kind, so that no two kinds of scope can meet. */
   readonly name: string;
-  readonly #tails = new Map<Policy, string>();
+  readonly #places = new Map<Policy, KeyPlace>();
   readonly #splits = new Map<string, Counter>();
 
   constructor(scope: string, name: string) {
@@ -30,14 +30,14 @@ export class Counter {
     return split;
   }
 
-  /** The end of the stored key for one policy, computed once. */
-  tail(policy: Policy): string {
-    let tail = this.#tails.get(policy);
-    if (tail === undefined) {
-      tail = storageKey("", "", `${this.name}:${policy.id}`);
-      this.#tails.set(policy, tail);
-    }
-    return tail;
+  /** Where one policy's keys are, made once; `onFirst` hears of it then. */
+  place(policy: Policy, keyHead: string, onFirst?: () => void): KeyPlace {
+    const known = this.#places.get(policy);
+    if (known !== undefined) return known;
+    const place = new KeyPlace(keyHead, this.name, policy.id);
+    this.#places.set(policy, place);
+    onFirst?.();
+    return place;
   }
 }
 

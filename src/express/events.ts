@@ -1,6 +1,8 @@
+import { channel } from "node:diagnostics_channel";
 import type { Request, Response } from "express";
 import type { Decision } from "../core/decision.js";
 import type { StorageError } from "../core/errors.js";
+import type { ClientDenied } from "./client-denied.js";
 import type { RateLimitExceeded } from "./rate-limit-exceeded.js";
 
 /** What a limiter tells, by event name. */
@@ -16,6 +18,8 @@ export interface LimiterEvents {
   readonly metaBreach: { readonly req: Request; readonly res: Response; readonly error: RateLimitExceeded };
   /** A request passed all limits of a phase. */
   readonly allowed: { readonly req: Request; readonly res: Response; readonly decision: Decision };
+  /** A request was refused because its client is on the deny list. */
+  readonly denied: { readonly req: Request; readonly res: Response; readonly error: ClientDenied };
   /** The storage failed; told once until it is back. */
   readonly storageError: { readonly error: StorageError };
   /** The storage is back; told once. */
@@ -38,14 +42,22 @@ export interface Logger {
 
 type Listeners = { [Name in LimiterEventName]?: Set<LimiterListener<Name>> };
 
+/** Every event goes out on a `diagnostics_channel` too: `"express-limits.breach"`, and so on. */
+const CHANNELS = {
+  breach: channel("express-limits.breach"),
+  metaBreach: channel("express-limits.metaBreach"),
+  allowed: channel("express-limits.allowed"),
+  denied: channel("express-limits.denied"),
+  storageError: channel("express-limits.storageError"),
+  storageRecovered: channel("express-limits.storageRecovered"),
+  limitError: channel("express-limits.limitError"),
+} as const satisfies Record<LimiterEventName, unknown>;
+
 /** Where listeners are kept and called. */
 export class Events {
   readonly #listeners: Listeners = {};
-  readonly #logger: Logger | undefined;
-
-  constructor(logger: Logger | undefined) {
-    this.#logger = logger;
-  }
+  /** Hears of listeners that fail. */
+  logger: Logger | undefined;
 
   on<Name extends LimiterEventName>(name: Name, listener: LimiterListener<Name>): void {
     const listeners: Set<LimiterListener<Name>> = this.#listeners[name] ?? new Set();
@@ -57,19 +69,20 @@ export class Events {
     this.#listeners[name]?.delete(listener);
   }
 
-  /** True when somebody would hear it: events that are dear to make are made only then. */
+  /** True when somebody would hear it: events that are costly to make are made only then. */
   isHeard(name: LimiterEventName): boolean {
-    return (this.#listeners[name]?.size ?? 0) > 0;
+    return (this.#listeners[name]?.size ?? 0) > 0 || CHANNELS[name].hasSubscribers;
   }
 
   emit<Name extends LimiterEventName>(name: Name, event: LimiterEvents[Name]): void {
+    if (CHANNELS[name].hasSubscribers) CHANNELS[name].publish(event);
     const listeners: ReadonlySet<LimiterListener<Name>> | undefined = this.#listeners[name];
     if (listeners === undefined) return;
     for (const listener of listeners) this.#call(name, () => listener(event));
   }
 
   #call(name: string, listener: () => unknown): void {
-    const failed = (error: unknown) => this.#logger?.error(`A listener of "${name}" failed.`, error);
+    const failed = (error: unknown) => this.logger?.error(`A listener of "${name}" failed.`, error);
     try {
       Promise.resolve(listener()).catch(failed);
     } catch (error) {

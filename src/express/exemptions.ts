@@ -3,7 +3,6 @@ import { checkBooleans, checkOptionNames } from "./check-options.js";
 import type { App, Handle } from "./express-internals.js";
 import type { LimiterCore } from "./limiter-core.js";
 import { type Lifted, liftBoth, type Marks } from "./marks.js";
-import { routePattern } from "./patterns.js";
 import { stateOf } from "./request-state.js";
 
 /** What an exemption lifts; everything that comes from elsewhere unless said otherwise. */
@@ -37,25 +36,24 @@ export interface Exempt {
 }
 
 /** The `exempt` of one limiter. */
-export function createExempt(core: LimiterCore): Exempt {
+export function createExempt(parts: { readonly core: LimiterCore }, marks: Marks): Exempt {
   const exempt = (first: unknown, second?: unknown, next?: unknown): unknown => {
-    if (typeof first === "function") return markExempt(core.marks, first, liftsOf(second));
-    if (typeof next === "function") return lift(core, first, next, liftsOf());
-    return exemptMiddleware(core, liftsOf(first));
+    if (typeof first === "function") return markExempt(marks, first, liftsOf(second));
+    if (typeof next === "function") return lift(parts.core, first, next, liftsOf());
+    return exemptMiddleware(parts, marks, liftsOf(first));
   };
-  core.marks.setKind(exempt, { kind: "exempt", lifts: liftsOf() });
+  marks.setKind(exempt, { kind: "exempt", lifts: liftsOf() });
   return exempt as Exempt;
 }
 
-function exemptMiddleware(core: LimiterCore, lifts: Lifted): Handle {
-  const middleware = (req: unknown, _res: unknown, next: unknown): void => lift(core, req, next, lifts);
-  core.marks.set(middleware, { kind: "exempt", lifts });
+function exemptMiddleware(parts: { readonly core: LimiterCore }, marks: Marks, lifts: Lifted): Handle {
+  const middleware = (req: unknown, _res: unknown, next: unknown): void => lift(parts.core, req, next, lifts);
+  marks.set(middleware, { kind: "exempt", lifts });
   return middleware;
 }
 
 /** Where it runs before the limiter's own middleware the exemption is noted on the request. */
 function lift(core: LimiterCore, req: unknown, next: unknown, lifts: Lifted): void {
-  core.marks.any = true;
   const state = stateOf(core, req as IncomingMessage);
   state.lifted = liftBoth(state.lifted, lifts);
   (next as Next)();
@@ -64,7 +62,7 @@ function lift(core: LimiterCore, req: unknown, next: unknown, lifts: Lifted): vo
 function markExempt(marks: Marks, target: Handle, lifts: Lifted): Handle {
   marks.set(target, { kind: "exempt", lifts });
   const app = target as Handle & Partial<App>;
-  if (app.settings !== undefined) marks.setApp(() => routePattern(app.mountpath), { kind: "exempt", lifts });
+  if (app.settings !== undefined) marks.setApp(app as App, { kind: "exempt", lifts });
   return target;
 }
 

@@ -17,8 +17,11 @@ export interface Layer {
   readonly method?: string | undefined;
   /** Router 2.3: the pattern as it was given. */
   readonly rawPath?: unknown;
-  /** Express 4: the compiled pattern. */
+  /** Express 4: the compiled pattern, and what its groups are called. */
   readonly regexp?: RegExp;
+  readonly keys?: readonly { readonly name: string | number }[];
+  /** Router 2: a function for each pattern. */
+  readonly matchers?: readonly Handle[];
   match(path: string): unknown;
 }
 
@@ -55,6 +58,8 @@ export interface LayerMatch {
   /** The part of the path that a mount consumed. */
   readonly path: string;
   readonly params: Readonly<Record<string, unknown>>;
+  /** Router 2.3: the pattern that matched, of a list. */
+  readonly pattern?: unknown;
 }
 
 /** Asks a layer by its own matcher. One that fails (a malformed escape) matches nothing. */
@@ -68,8 +73,21 @@ export function matchLayer(layer: Layer, path: string): LayerMatch | undefined {
   }
 }
 
+/** How Express 4 ends a pattern that it compiled from the text of a mount. */
+const COMPILED_END = "(?=\\/|$)";
+
+/** The source of the regular expression that a layer is mounted at: `undefined` when hidden, `false` for none. */
+export function regExpOfMount(layer: Layer, match: LayerMatch): string | undefined | false {
+  const pattern = match.pattern ?? layer.rawPath;
+  if (pattern instanceof RegExp) return pattern.source;
+  const { regexp, matchers } = layer;
+  if (regexp !== undefined) return regexp.source.endsWith(COMPILED_END) ? false : regexp.source;
+  const isHidden = layer.rawPath === undefined && matchers?.some(({ name }) => name === "regexpMatcher");
+  return isHidden === true ? undefined : false;
+}
+
 /** The router that a mounted handle is or holds; `undefined` for a plain handler. */
-export function routerOf(handle: Handle): Router | undefined {
+export function routerOf(handle: Handle | App): Router | undefined {
   if (hasStack(handle)) return handle;
   const app = handle as { _router?: unknown; router?: unknown; settings?: unknown };
   if (app.settings === undefined) return undefined;
@@ -94,6 +112,18 @@ export function handlesMethod(route: Route, method: string): boolean {
 export function dispatchedMethod(route: Route, method: string): string {
   const name = method.toLowerCase();
   return name === "head" && route.methods["head"] !== true ? "get" : name;
+}
+
+/** Nobody writes a handler under so many methods by hand: it was `app.all`, which declares it under each. */
+const METHODS_OF_ALL = 20;
+
+/** The method under which a handler that runs for a request was declared; `"ALL"` for all, `undefined` for nowhere. */
+export function declaredMethod(route: Route, handle: Handle, method: string): string | undefined {
+  const dispatched = dispatchedMethod(route, method);
+  const own = route.stack.filter((layer) => layer.handle === handle);
+  const layer = own.find((candidate) => candidate.method === undefined || candidate.method === dispatched);
+  if (layer === undefined) return undefined;
+  return layer.method === undefined || own.length >= METHODS_OF_ALL ? "ALL" : layer.method.toUpperCase();
 }
 
 /** The path of a request, without query, as the router that runs now sees it. */

@@ -97,15 +97,19 @@ export function byUser(
   return (req) => userId(req) ?? undefined;
 }
 
-/** The canonical address of a request; of the socket when no proxy is trusted, which `req.ip` would compute slowly. */
+/** The canonical address of a request, grouped; `"unknown"` for what is none. */
 export function addressOf(req: ExpressRequest, ipv6Subnet: number = DEFAULT_IPV6_SUBNET): string {
-  const trusted = req.app?.settings["trust proxy"];
-  const raw = trusted === false || trusted === undefined ? req.socket?.remoteAddress : req.ip;
-  if (raw === undefined) return "unknown";
-  return canonicalAddress(raw, ipv6Subnet) ?? "unknown";
+  return canonicalAddress(rawAddressOf(req) ?? "", ipv6Subnet) ?? "unknown";
 }
 
-function hashedName(field: string, value: string): string | undefined {
+/** `req.ip`, or the socket's address when no proxy is trusted, which `req.ip` would compute slowly. */
+export function rawAddressOf(req: ExpressRequest): string | undefined {
+  const trusted = req.app?.settings["trust proxy"];
+  return trusted === false || trusted === undefined ? req.socket?.remoteAddress : req.ip;
+}
+
+/** One stored name for all spellings of a name; `undefined` for a blank one. */
+export function hashedName(field: string, value: string): string | undefined {
   const name = value.trim().toLowerCase().normalize("NFKC").trim().toLowerCase();
   if (name === "") return undefined;
   return createHash("sha256").update(`${field}\0${name}`).digest("hex").slice(0, 40);

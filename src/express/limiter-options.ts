@@ -3,6 +3,7 @@ import type { Clock, Milliseconds } from "../core/clock.js";
 import type { Limits } from "../core/rate-limiter.js";
 import type { Storage } from "../core/storage.js";
 import type { StrategyName } from "../core/strategy.js";
+import type { ListEntry } from "./client-list.js";
 import type { Logger } from "./events.js";
 import type { HeaderNames, StandardHeaders } from "./headers.js";
 import type { KeyFunction } from "./key-functions.js";
@@ -49,6 +50,16 @@ export interface LimiterOptions {
   readonly metaLimits?: Limits | undefined;
   /** Called once for a request that a meta limit refuses; may answer it. */
   readonly onMetaBreach?: BreachHandler | undefined;
+
+  /** Who is never limited: addresses, networks, keys, functions. Wins over `denyList`. @default none */
+  readonly allowList?: readonly ListEntry[] | undefined;
+  /** Who is refused with 403 before anything is counted. @default none */
+  readonly denyList?: readonly ListEntry[] | undefined;
+  /**
+   * Look up `allow()` and `deny()` entries in the storage for every request, so that all processes see them: one
+   * trip more. @default false
+   */
+  readonly sharedLists?: boolean | undefined;
 
   /** Where the counters live: an instance. Not together with `storageUri`. @default memory */
   readonly storage?: Storage | undefined;
@@ -114,6 +125,9 @@ export const LIMITER_OPTION_NAMES: readonly (keyof LimiterOptions)[] = [
   "applicationLimitsCost",
   "metaLimits",
   "onMetaBreach",
+  "allowList",
+  "denyList",
+  "sharedLists",
   "storage",
   "storageUri",
   "storageOptions",

@@ -6,12 +6,14 @@ import type { CheckLimits, LimitsInput } from "../core/limit-text.js";
 import type { HitCallOptions, Limits } from "../core/rate-limiter.js";
 import { RateLimiter } from "../core/rate-limiter.js";
 import type { MaybePromise } from "../core/when-ready.js";
-import type { BindingDefaults } from "./bound-limit.js";
 import { bindLimit } from "./bound-limit.js";
 import { describe } from "./check-options.js";
 import type { LimiterEventName, LimiterListener } from "./events.js";
+import { Events } from "./events.js";
 import type { Exempt } from "./exemptions.js";
 import { createExempt } from "./exemptions.js";
+import type { Client, CounterFilter } from "./inspect.js";
+import { claimsOf, peekAt } from "./inspect.js";
 import type {
   LimitFunction,
   LimitOptions,
@@ -20,14 +22,24 @@ import type {
   SharedLimitOptions,
 } from "./limit-options.js";
 import type { LimiterOptions } from "./limiter-options.js";
-import type { LimiterParts, LimitMiddleware } from "./middleware.js";
+import type { ListOptions } from "./lists.js";
+import { enlist, unlist } from "./lists.js";
+import { Marks } from "./marks.js";
+import type { LimiterParts, LimitMiddleware, PlacedLimit } from "./middleware.js";
 import { checkNow, globalMiddleware, limitMiddleware } from "./middleware.js";
 import { Phases } from "./phases.js";
 import { publicDecision } from "./refusal.js";
-import { writeRefusalHeaders } from "./rejection.js";
-import { existingState, stateOf } from "./request-state.js";
+import { existingState } from "./request-state.js";
+import type { LongLived, ResolvedLimiter } from "./resolve-options.js";
 import { resolveLimiter } from "./resolve-options.js";
-import { storageFromUri } from "./storage-from-uri.js";
+import { hasSettings, withSettings } from "./settings.js";
+
+/** What a limit was made from, to bind it again when settings come with the app. */
+interface MadeLimit {
+  bound: PlacedLimit["bound"];
+  readonly source: LimitSource;
+  readonly where: string;
+}
 
 /** What was decided about one limit of a request. */
 export interface CurrentLimit extends LimitDecision {
@@ -45,33 +57,32 @@ export interface CurrentLimit extends LimitDecision {
  * app.get("/health", limiter.exempt, health);
  */
 export class Limiter {
-  readonly #parts: LimiterParts;
-  readonly #binding: BindingDefaults;
-  readonly #ownsStorage: boolean;
-  readonly #engine: RateLimiter;
+  readonly #options: LimiterOptions;
+  readonly #longLived: LongLived = { events: new Events(), marks: new Marks(), filters: [] };
   readonly #middleware: LimitMiddleware;
-  #limitsMade = 0;
+  readonly #placed: (Omit<PlacedLimit, "bound"> & MadeLimit)[] = [];
+  #enabledByHand: boolean | undefined;
+  #resolved: ResolvedLimiter;
+  readonly #parts: { -readonly [Part in keyof LimiterParts]: LimiterParts[Part] };
+  #engine: RateLimiter;
 
-  /** Exempts a route, a router or a handler from limits that come from elsewhere. */
-  readonly exempt: Exempt;
+  readonly #exempt: Exempt;
 
   constructor(options: LimiterOptions = {}) {
-    const { core, binding, ownsStorage } = resolveLimiter(options, (uri) =>
-      storageFromUri(uri, options.storageOptions),
-    );
-    this.#parts = { core, phases: new Phases(core) };
-    this.#binding = binding;
-    this.#ownsStorage = ownsStorage;
-    this.#engine = new RateLimiter({
-      storage: core.guard.asStorage(),
-      strategy: binding.strategy,
-      clock: core.clock,
-      keyPrefix: options.keyPrefix,
-    });
-    this.exempt = createExempt(core);
+    this.#options = options;
+    this.#resolved = resolveLimiter(withSettings(options), this.#longLived);
+    this.#parts = { core: this.#resolved.core, phases: new Phases(this.#resolved.core) };
+    this.#engine = engineOf(this.#resolved);
+    this.#exempt = createExempt(this.#parts, this.#longLived.marks);
     this.#middleware = globalMiddleware(this.#parts);
-    core.marks.setKind(this.#middleware, { kind: "middleware" });
+    this.#longLived.marks.setKind(this.#middleware, { kind: "middleware" });
     if (options.app !== undefined) this.init(options.app);
+  }
+
+  /** Exempts a route, a router, an app or a handler from limits that come from elsewhere. */
+  get exempt(): Exempt {
+    this.#longLived.marks.any = true;
+    return this.#exempt;
   }
 
   /** The kill switch: `false` means off for everything, at once. */
@@ -80,11 +91,16 @@ export class Limiter {
   }
 
   set enabled(isEnabled: boolean) {
+    this.#enabledByHand = isEnabled;
     this.#parts.core.isEnabled = isEnabled;
   }
 
-  /** Mounts the middleware on an app: for every route that follows. */
+  /**
+   * Mounts the middleware on an app, for every route that follows, and takes `app.set("RATELIMIT_…")` settings
+   * for all options that the constructor left open.
+   */
   init(app: Express): void {
+    if (hasSettings(app.settings)) this.#takeSettings(app.settings);
     app.use(this.#middleware);
   }
 
@@ -134,20 +150,17 @@ export class Limiter {
     if (typeof filter !== "function") {
       throw new ConfigurationError(`requestFilter() takes a function, got ${describe(filter)}.`);
     }
-    this.#parts.core.filters.push(filter);
+    this.#longLived.filters.push(filter);
   }
 
   /**
    * Decides here and now what applies to this request and was not decided yet. Sets headers.
    *
-   * Throws `RateLimitExceeded` for a refusal.
+   * Throws `RateLimitExceeded` for a refusal, `ClientDenied` for a client on the deny list.
    */
   async check(req: Request, res: Response): Promise<void> {
-    const { core } = this.#parts;
     const refused = await checkNow(this.#parts, req, res);
-    if (refused === undefined) return;
-    writeRefusalHeaders({ core, req, res, state: stateOf(core, req), refused });
-    throw refused.error;
+    if (refused !== undefined) throw refused;
   }
 
   /** What was decided about the limit that headers show; `undefined` when nothing limited the request. */
@@ -180,27 +193,63 @@ export class Limiter {
     return this.#engine.test(limits, key, options);
   }
 
+  /**
+   * What a client has spent: every counter that holds something. A client is one of its requests, or a text:
+   * what the key function returned, or an address in any spelling.
+   *
+   * Knows the counters that this process has met since its start.
+   */
+  async peek(client: Client, filter: CounterFilter = {}): Promise<LimitDecision[]> {
+    const { core } = this.#parts;
+    return peekAt(core, await claimsOf(core, client, filter));
+  }
+
+  /** Forgets one client: all counters that {@link peek} would look at, blocks and limits on breaches too. */
+  async clear(client: Client, filter: CounterFilter = {}): Promise<void> {
+    const { core } = this.#parts;
+    await core.guard.clear(await claimsOf(core, client, filter));
+  }
+
   /** Forgets all counters under this limiter's prefix. */
   reset(): MaybePromise<void> {
     return this.#engine.reset();
   }
 
+  /**
+   * Never limits a client from now on: an address, a network, or a key as the key function returns it. With
+   * `sharedLists` all processes see it.
+   */
+  async allow(entry: string, options: ListOptions = {}): Promise<void> {
+    await enlist(this.#parts.core, "allow", entry, options);
+  }
+
+  /** Refuses a client with 403 from now on, before anything is counted. */
+  async deny(entry: string, options: ListOptions = {}): Promise<void> {
+    await enlist(this.#parts.core, "deny", entry, options);
+  }
+
+  /** Takes an entry that {@link allow} or {@link deny} made off its list. */
+  async unlist(entry: string): Promise<void> {
+    await unlist(this.#parts.core, entry);
+  }
+
   /** Hears an event. What the listener throws changes no answer. */
   on<Name extends LimiterEventName>(name: Name, listener: LimiterListener<Name>): this {
-    this.#parts.core.events.on(name, listener);
+    this.#longLived.events.on(name, listener);
     return this;
   }
 
   /** Stops hearing an event. */
   off<Name extends LimiterEventName>(name: Name, listener: LimiterListener<Name>): this {
-    this.#parts.core.events.off(name, listener);
+    this.#longLived.events.off(name, listener);
     return this;
   }
 
   /** Releases timers, and connections that the limiter opened itself. */
   async close(): Promise<void> {
-    this.#parts.core.guard.close();
-    if (this.#ownsStorage) await this.#parts.core.storage.close?.();
+    const { core, ownsStorage } = this.#resolved;
+    core.guard.close();
+    if (ownsStorage) await core.storage.close?.();
   }
 
   #limit(
@@ -209,9 +258,33 @@ export class Limiter {
     options: LimitOptions,
     where: string,
   ): LimitMiddleware {
-    const bound = bindLimit(kind, source, options, this.#binding, where);
-    const middleware = limitMiddleware(this.#parts, bound, ++this.#limitsMade);
-    this.#parts.core.marks.set(middleware, { kind: "limit", bound });
+    const bound = bindLimit(kind, source, options, this.#resolved.binding, where);
+    const placed = { kind: "limit" as const, bound, ordinal: this.#placed.length + 1, source, where };
+    const middleware = limitMiddleware(this.#parts, placed);
+    this.#placed.push(placed);
+    this.#longLived.marks.set(middleware, placed);
     return middleware;
   }
+
+  /** Everything is made anew with the app's settings; what stands in routes already is bound again. */
+  #takeSettings(settings: Readonly<Record<string, unknown>>): void {
+    const { core, ownsStorage } = this.#resolved;
+    this.#resolved = resolveLimiter(withSettings(this.#options, settings), this.#longLived);
+    core.guard.close();
+    if (ownsStorage) void core.storage.close?.();
+    this.#parts.core = this.#resolved.core;
+    this.#parts.core.isEnabled = this.#enabledByHand ?? this.#parts.core.isEnabled;
+    this.#parts.phases = new Phases(this.#resolved.core);
+    this.#engine = engineOf(this.#resolved);
+    for (const placed of this.#placed) {
+      const { kind, options } = placed.bound;
+      placed.bound = bindLimit(kind, placed.source, options, this.#resolved.binding, placed.where);
+    }
+    this.#longLived.marks.version++;
+  }
+}
+
+function engineOf({ core, binding, keyPrefix }: ResolvedLimiter): RateLimiter {
+  const storage = core.guard.asStorage();
+  return new RateLimiter({ storage, strategy: binding.strategy, clock: core.clock, keyPrefix });
 }

@@ -1,7 +1,7 @@
-import type { ExpressRequest, Router } from "./express-internals.js";
+import type { App, ExpressRequest, Router } from "./express-internals.js";
 import { routerOf } from "./express-internals.js";
 import type { Marks } from "./marks.js";
-import { isFresh, mountPatternOf, pathInApp, type RouteLookup, RouteLookups } from "./route-lookup.js";
+import { isFresh, pathInApp, type RouteLookup, RouteLookups } from "./route-lookup.js";
 
 /** Paths remembered for each router and method, in each of two generations. */
 const PATHS_PER_GENERATION = 2000;
@@ -33,34 +33,32 @@ export class LookupCache {
   /** What the request will meet in its app; `undefined` outside Express. */
   forRequest(req: ExpressRequest): RouteLookup | undefined {
     const { app } = req;
-    if (app === undefined) return undefined;
-    // biome-ignore lint/complexity/noBannedTypes: an Express app is a function
-    const router = routerOf(app as unknown as Function);
-    if (router === undefined) return undefined;
+    const router = app === undefined ? undefined : routerOf(app);
+    if (app === undefined || router === undefined) return undefined;
     const path = pathInApp(req);
-    return app.parent === undefined
-      ? this.#cached(router, path, req.method ?? "GET", "")
-      : this.#cached(router, pathBelowMount(req, path), req.method ?? "GET", mountPatternOf(app));
-  }
-
-  #cached(router: Router, path: string, method: string, base: string): RouteLookup {
-    if (path.length > LONGEST_CACHED_PATH) return this.#lookups.lookUp(router, path, method, base);
-    const cache = this.#cacheOf(router, method);
+    if (path.length > LONGEST_CACHED_PATH) return this.#lookUp(app, router, path, req);
+    const cache = this.#cacheOf(router, req.method ?? "GET");
     const found = cache.young.get(path);
     if (found !== undefined && isFresh(found)) return found;
-    return this.#missed(cache, router, path, method, base);
+    const aged = cache.old.get(path);
+    const lookup = aged !== undefined && isFresh(aged) ? aged : this.#lookUp(app, router, path, req);
+    remember(cache, path, lookup);
+    return lookup;
   }
 
-  #missed(cache: PathCache, router: Router, path: string, method: string, base: string): RouteLookup {
-    const aged = cache.old.get(path);
-    const lookup =
-      aged !== undefined && isFresh(aged) ? aged : this.#lookups.lookUp(router, path, method, base);
-    if (cache.young.size >= PATHS_PER_GENERATION) {
-      cache.old = cache.young;
-      cache.young = new Map();
-    }
-    cache.young.set(path, lookup);
-    return lookup;
+  #lookUp(app: App, router: Router, path: string, req: ExpressRequest): RouteLookup {
+    const { rest, pattern } = this.#placeOf(app, path);
+    return this.#lookups.lookUp(router, rest, req.method ?? "GET", pattern);
+  }
+
+  /** The path as the app's own router sees it, and the pattern of all mounts before it. */
+  #placeOf(app: App, path: string): { readonly rest: string; readonly pattern: string } {
+    const { parent } = app;
+    const router = parent && routerOf(parent);
+    if (parent === undefined || router === undefined) return { rest: path, pattern: "" };
+    const outer = this.#placeOf(parent, path);
+    const { rest, pattern } = this.#lookups.mountOf(app, router, outer.rest);
+    return { rest, pattern: outer.pattern + pattern };
   }
 
   #cacheOf(router: Router, method: string): PathCache {
@@ -76,12 +74,10 @@ export class LookupCache {
   }
 }
 
-/**
- * A mounted app's router sees the path less the mount. How long the mount's prefix was is known where the
- * pattern is fixed text; otherwise the segments are counted.
- */
-function pathBelowMount(req: ExpressRequest, path: string): string {
-  const depth = mountPatternOf(req.app).split("/").length - 1;
-  const segments = path.split("/");
-  return `/${segments.slice(depth + 1).join("/")}`;
+function remember(cache: PathCache, path: string, lookup: RouteLookup): void {
+  if (cache.young.size >= PATHS_PER_GENERATION) {
+    cache.old = cache.young;
+    cache.young = new Map();
+  }
+  cache.young.set(path, lookup);
 }

@@ -1,15 +1,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Request, Response } from "express";
 import { isPromise, type MaybePromise, whenReady } from "../core/when-ready.js";
+import { admit } from "./admission.js";
 import type { BoundLimit } from "./bound-limit.js";
-import type { WantedLimit } from "./collect-claims.js";
-import { evaluate, type LimitedRequest, type Outcome } from "./evaluate-request.js";
+import { ClientDenied } from "./client-denied.js";
+import { evaluate, type Outcome } from "./evaluate-request.js";
 import type { Handle } from "./express-internals.js";
 import { giveBack } from "./give-back.js";
+import { LimitedRequest } from "./limited-request.js";
 import type { LimiterCore } from "./limiter-core.js";
 import type { Phases } from "./phases.js";
-import { reject } from "./rejection.js";
-import type { RequestState } from "./request-state.js";
+import type { RateLimitExceeded } from "./rate-limit-exceeded.js";
+import { reject, rejectDenied, writeRefusalHeaders } from "./rejection.js";
+import type { RequestState, WantedLimit } from "./request-state.js";
 import { stateOf } from "./request-state.js";
 import { neighboursOf } from "./route-run.js";
 
@@ -22,73 +25,91 @@ export type LimitMiddleware = (req: IncomingMessage, res: ServerResponse, next: 
 /** A step of ours; Express hands it its own request. */
 type Step = (req: Request, res: Response, next: Next) => void;
 
-/** One limiter's parts that middleware needs. */
+/** One limiter's parts that middleware needs. Read for each request: settings may come with the app. */
 export interface LimiterParts {
   readonly core: LimiterCore;
   readonly phases: Phases;
 }
 
+/** A limit that middleware stands for; made anew when settings come with the app. */
+export interface PlacedLimit {
+  readonly kind: "limit";
+  readonly bound: BoundLimit;
+  /** The how-manieth limit of its limiter it is, from 1. */
+  readonly ordinal: number;
+}
+
 /** The middleware for `app.use`: meta, application and default limits, before Express has routed. */
-export function globalMiddleware({ core, phases }: LimiterParts): LimitMiddleware {
+export function globalMiddleware(parts: LimiterParts): LimitMiddleware {
   const expressLimits: Step = (req, res, next) => {
+    const { core, phases } = parts;
     if (!core.isEnabled) return next();
     const state = stateOf(core, req);
     if (state.isGlobalDone) return next();
     state.isGlobalDone = true;
-    run({ core, req, res, state }, next, (request) => {
-      if (phases.needsLookup) state.lookup = core.lookups.forRequest(req);
-      if (state.lookup?.answersOptions === true) return undefined;
-      return evaluate(request, phases.globalLimits(req, state));
-    });
+    run(new LimitedRequest(core, phases, req, res, state), next, decideGlobal, undefined);
   };
   return expressLimits as LimitMiddleware;
 }
 
 /** The middleware of one `limit()`: decides the limits that stand here, together with their neighbours. */
-export function limitMiddleware(
-  { core, phases }: LimiterParts,
-  bound: BoundLimit,
-  ordinal: number,
-): LimitMiddleware {
+export function limitMiddleware(parts: LimiterParts, placed: PlacedLimit): LimitMiddleware {
   const expressLimit: Step = (req, res, next) => {
+    const { core, phases } = parts;
     if (!core.isEnabled) return next();
-    const state = stateOf(core, req);
-    run({ core, req, res, state }, next, (request) => {
-      lookAgain(core, expressLimit, req, state);
-      const counter = phases.counterOf(bound, expressLimit, req, state, ordinal);
-      if (state.passed.some((passed) => passed.bound === bound && passed.counter === counter))
-        return undefined;
-      const own = [
-        { bound, counter },
-        ...neighboursOf(expressLimit, req, core.marks, (other, handle) => ({
-          bound: other,
-          counter: phases.counterOf(other, handle, req, state, ordinal),
-        })),
-      ];
-      state.passed.push(...own);
-      return decideOwn(request, phases, own);
-    });
+    run(new LimitedRequest(core, phases, req, res, stateOf(core, req)), next, decideHere, here);
   };
+  const here: Here = { placed, handle: expressLimit };
   return expressLimit as LimitMiddleware;
 }
 
-/** Decides what applies where the request is now, and was not decided yet. */
-export function checkNow({ core, phases }: LimiterParts, req: Request, res: Response): MaybePromise<Outcome> {
-  const state = stateOf(core, req);
+/** Decides what applies where the request is now, and was not decided yet. The error of a refusal, its headers set. */
+export async function checkNow(
+  { core, phases }: LimiterParts,
+  req: Request,
+  res: Response,
+): Promise<RateLimitExceeded | ClientDenied | undefined> {
   if (!core.isEnabled) return undefined;
-  return whenReady(isFilteredOut({ core, req, res, state }), (isOut) => {
-    if (isOut) return undefined;
-    if (state.lookup === undefined && phases.needsLookup) state.lookup = core.lookups.forRequest(req);
-    return evaluate({ core, req, res, state }, phases.globalLimits(req, state));
-  });
+  const request = new LimitedRequest(core, phases, req, res, stateOf(core, req));
+  const refused = await admitAndDecide(request, decideUndecided, undefined);
+  if (refused === undefined || refused instanceof ClientDenied) return refused;
+  writeRefusalHeaders(request, refused.error);
+  return refused.error;
 }
 
-function decideOwn(
-  request: LimitedRequest,
-  phases: Phases,
-  own: readonly WantedLimit[],
-): MaybePromise<Outcome> {
-  const { req, state } = request;
+/** A limit's middleware, as it stands in a stack. */
+interface Here {
+  readonly placed: PlacedLimit;
+  readonly handle: Handle;
+}
+
+function decideGlobal(request: LimitedRequest): MaybePromise<Outcome> {
+  const { core, phases, req, state } = request;
+  if (phases.needsLookup) {
+    state.lookup = core.lookups.forRequest(req);
+    if (state.lookup?.answersOptions === true) return undefined;
+  }
+  return evaluate(request, phases.globalLimits(req, state));
+}
+
+function decideUndecided(request: LimitedRequest): MaybePromise<Outcome> {
+  const { core, phases, req, state } = request;
+  if (state.lookup === undefined && phases.needsLookup) state.lookup = core.lookups.forRequest(req);
+  return evaluate(request, phases.globalLimits(req, state));
+}
+
+function decideHere(request: LimitedRequest, { placed, handle }: Here): MaybePromise<Outcome> {
+  const { core, phases, req, state } = request;
+  const { bound, ordinal } = placed;
+  lookAgain(core, handle, req, state);
+  const counter = phases.counterOf(bound, handle, req, state, ordinal);
+  if (state.passed.some((passed) => passed.bound === bound && passed.counter === counter)) return undefined;
+  const own = neighboursOf(handle, req, core.marks, (other, its) => ({
+    bound: other,
+    counter: phases.counterOf(other, its, req, state, ordinal),
+  }));
+  own.unshift({ bound, counter });
+  state.passed = state.passed.concat(own);
   const decide = () =>
     evaluate(request, phases.routeLimits(own, req, state), phases.defaultLimits(state.lookup, req));
   return whenReady(giveBackUnseenDefaults(request, own), decide);
@@ -122,43 +143,37 @@ function lookAgain(core: LimiterCore, handle: Handle, req: Request, state: Reque
   if (!isCovered) state.lookup = core.lookups.forRequest(req) ?? lookup;
 }
 
+type Decide<At> = (request: LimitedRequest, at: At) => MaybePromise<Outcome>;
+
 /** Runs a step between `req` and `next`: nothing that it throws, now or later, is lost. */
-function run(
-  request: LimitedRequest,
-  next: Next,
-  step: (request: LimitedRequest) => MaybePromise<Outcome>,
-): void {
-  let outcome: MaybePromise<Outcome>;
+function run<At>(request: LimitedRequest, next: Next, decide: Decide<At>, at: At): void {
+  let outcome: MaybePromise<Outcome | ClientDenied>;
   try {
-    outcome = whenReady(isFilteredOut(request), (isOut) => (isOut ? undefined : step(request)));
+    outcome = admitAndDecide(request, decide, at);
   } catch (error) {
     next(error);
     return;
   }
-  if (isPromise(outcome)) outcome.then((decided) => finish(request, decided, next), next);
+  if (outcome === undefined) next();
+  else if (isPromise(outcome)) outcome.then((decided) => finish(request, decided, next), next);
   else finish(request, outcome, next);
 }
 
-function finish(request: LimitedRequest, refused: Outcome, next: Next): void {
+function admitAndDecide<At>(
+  request: LimitedRequest,
+  decide: Decide<At>,
+  at: At,
+): MaybePromise<Outcome | ClientDenied> {
+  const admission = admit(request);
+  if (admission === "limited") return decide(request, at);
+  return whenReady(admission, (known): MaybePromise<Outcome | ClientDenied> => {
+    if (known === "limited") return decide(request, at);
+    return known === "unlimited" ? undefined : known;
+  });
+}
+
+function finish(request: LimitedRequest, refused: Outcome | ClientDenied, next: Next): void {
   if (refused === undefined) next();
-  else reject({ ...request, refused }).then((isPassedOn) => isPassedOn && next(refused.error), next);
-}
-
-/** Request filters are asked once for a request. */
-function isFilteredOut({ core, req, res, state }: LimitedRequest): MaybePromise<boolean> {
-  if (state.isFiltered || core.filters.length === 0) return state.isSkipped;
-  state.isFiltered = true;
-  return askFilters(core, req, res, state);
-}
-
-async function askFilters(
-  core: LimiterCore,
-  req: Request,
-  res: Response,
-  state: RequestState,
-): Promise<boolean> {
-  for (const filter of core.filters) {
-    if (await filter(req, res)) state.isSkipped = true;
-  }
-  return state.isSkipped;
+  else if (refused instanceof ClientDenied) rejectDenied(request, refused, next);
+  else reject(request, refused).then((isPassedOn) => isPassedOn && next(refused.error), next);
 }

@@ -1,5 +1,6 @@
 import type { Layer, LayerMatch } from "./express-internals.js";
-import { matchLayer } from "./express-internals.js";
+import { regExpOfMount } from "./express-internals.js";
+import { paramSpans, type Span } from "./param-spans.js";
 
 /** The text that names a route's pattern: the string, the regular expression's source, or a list of both. */
 export function routePattern(path: unknown): string {
@@ -27,69 +28,71 @@ export function isWildcard(path: unknown): boolean {
   return typeof path === "string" && /^\/?(?:\*|\*\w+|\{\/?\*\w+\}|\(\.\*\))$/.test(path);
 }
 
-/** Different prefixes that a mount may show before it is taken for a regular expression. */
+/** Is an app's mount path, or one of them, known to routers by this pattern? */
+export function isMountedAt(mountpath: unknown, pattern: string): boolean {
+  if (Array.isArray(mountpath)) return mountpath.some((path) => isMountedAt(path, pattern));
+  const path = mountpath instanceof RegExp ? `/(${mountpath.source})` : String(mountpath).replace(/\/+$/, "");
+  return (
+    path.toLowerCase() === pattern.toLowerCase() || (mountpath instanceof RegExp && pattern === UNKNOWN_MOUNT)
+  );
+}
+
+/** Shapes that a mount may show: one for each of its alternatives and optional parts. */
 const MOST_TEMPLATES = 16;
+
+/** A longer prefix than this names no shape: clients choose it, and taking it apart costs time. */
+const LONGEST_TEMPLATE = 512;
 
 /** What stands for a mount whose pattern cannot be told: one name, so that clients cannot invent more. */
 const UNKNOWN_MOUNT = "/(pattern)";
 
-/** Fits a segment of any ordinary pattern, and is unlikely to be one. */
-const PROBE = "zz0probe0zz";
-
-/** A mount's prefix in segments: the text of a fixed one (lower case), or the name of a parameter. */
-type Template = readonly { readonly fixed: string; readonly param?: string }[];
+/** A shape of a mount: its name, and which prefixes have it. */
+interface Template {
+  readonly text: string;
+  readonly fits: RegExp;
+}
 
 /**
  * Names mounts by their pattern although most routers do not hold it.
  *
- * A mount at `/tenants/:id` that matched `/tenants/acme` is rebuilt as `/tenants/:id`: each segment is
- * replaced by a probe, and the layer's own matcher tells whether it still matches and which parameter took
- * it. Done once for each layer and shape; fixed segments are lower-cased, since matching ignores case, so a
- * client cannot make new names by spelling.
+ * A mount at `/tenants/:id` that matched `/tenants/acme` is rebuilt as `/tenants/:id`: what its parameters
+ * took is replaced by their names. Done once for each layer and shape; fixed parts are lower-cased, since
+ * matching ignores case, so a client cannot make new names by spelling.
  */
 export class MountPatterns {
   readonly #templates = new WeakMap<Layer, Template[]>();
 
   /** The pattern of a layer that matched; `""` for a mount at the root. */
   patternOf(layer: Layer, match: LayerMatch): string {
-    if (layer.rawPath instanceof RegExp) return `/(${layer.rawPath.source})`;
-    const prefix = match.path.endsWith("/") ? match.path.slice(0, -1) : match.path;
-    if (prefix === "") return "";
-    const segments = prefix.slice(1).split("/");
+    const { path } = match;
+    if (path === "" || path === "/") return "";
+    const source = regExpOfMount(layer, match);
+    if (source !== false) return source === undefined ? UNKNOWN_MOUNT : `/(${source})`;
+    const prefix = path.endsWith("/") ? path.slice(0, -1) : path;
     const known = this.#templates.get(layer) ?? [];
-    const template = known.find((candidate) => fits(candidate, segments));
-    if (template !== undefined) return toText(template);
-    if (known.length >= MOST_TEMPLATES) return UNKNOWN_MOUNT;
-    const learned = learnTemplate(layer, segments);
+    const template = known.find(({ fits }) => fits.test(prefix));
+    if (template !== undefined) return template.text;
+    if (known.length >= MOST_TEMPLATES || prefix.length > LONGEST_TEMPLATE) return UNKNOWN_MOUNT;
+    const learned = learnTemplate(prefix, paramSpans(layer, match, prefix));
     this.#templates.set(layer, [...known, learned]);
-    return toText(learned);
+    return learned.text;
   }
 }
 
-function learnTemplate(layer: Layer, segments: readonly string[]): Template {
-  return segments.map((segment, i) => {
-    const probed = segments.map((text, j) => (i === j ? PROBE : text));
-    const match = matchLayer(layer, `/${probed.join("/")}`);
-    const param = Object.entries(match?.params ?? {}).find(([, value]) => holdsProbe(value))?.[0];
-    return param === undefined ? { fixed: segment.toLowerCase() } : { fixed: "", param };
-  });
+/** The fixed parts of a prefix stay, in lower case; between them stand the parameters' names. */
+function learnTemplate(prefix: string, spans: readonly Span[]): Template {
+  let [text, source, end] = ["", "", 0];
+  for (const span of spans) {
+    const fixed = prefix.slice(end, span.start).toLowerCase();
+    const takesSegments = prefix.slice(span.start, span.end).includes("/");
+    text += `${fixed}:${span.name}`;
+    source += `${escapeRegExp(fixed)}${takesSegments ? ".+?" : "[^/]+?"}`;
+    end = span.end;
+  }
+  const rest = prefix.slice(end).toLowerCase();
+  return { text: text + rest, fits: new RegExp(`^${source}${escapeRegExp(rest)}$`, "i") };
 }
 
-function holdsProbe(value: unknown): boolean {
-  return Array.isArray(value) ? value.includes(PROBE) : typeof value === "string" && value.includes(PROBE);
-}
-
-function fits(template: Template, segments: readonly string[]): boolean {
-  return (
-    template.length === segments.length &&
-    template.every((part, i) => part.param !== undefined || part.fixed === segments[i]?.toLowerCase())
-  );
-}
-
-/** A parameter that takes several segments is named once. */
-function toText(template: Template): string {
-  return template
-    .filter((part, i) => part.param === undefined || part.param !== template[i - 1]?.param)
-    .map((part) => `/${part.param === undefined ? part.fixed : `:${part.param}`}`)
-    .join("");
+function escapeRegExp(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
 }

@@ -1,7 +1,5 @@
 import type { Request } from "express";
 import type { BoundLimit } from "./bound-limit.js";
-import { countedMethod } from "./bound-limit.js";
-import type { WantedLimit } from "./collect-claims.js";
 import {
   applicationCounter,
   type Counter,
@@ -14,14 +12,15 @@ import {
   unmatchedCounter,
 } from "./counters.js";
 import type { Handle, Route } from "./express-internals.js";
-import { dispatchedMethod } from "./express-internals.js";
+import { declaredMethod, dispatchedMethod } from "./express-internals.js";
 import type { LimiterCore } from "./limiter-core.js";
 import { type Lifted, liftBoth } from "./marks.js";
 import { routePattern } from "./patterns.js";
-import type { RequestState } from "./request-state.js";
+import type { RequestState, WantedLimit } from "./request-state.js";
 import type { RouteLookup } from "./route-lookup.js";
 
 const NO_LIMITS: readonly WantedLimit[] = [];
+const NO_BOUNDS: readonly BoundLimit[] = [];
 
 /** Which limits belong to which phase of a request, and what each of them counts. */
 export class Phases {
@@ -48,7 +47,7 @@ export class Phases {
   /** Meta, application and default limits, for the phase before routing. */
   globalLimits(req: Request, state: RequestState): readonly WantedLimit[] {
     const wanted = this.applicationLimits(state);
-    if (liftedFor(state).default || limitsOnTheWay(state.lookup, req).length > 0) return wanted;
+    if (liftedFor(state).default || limitsOnTheWay(state.lookup).length > 0) return wanted;
     const defaults = this.defaultLimits(state.lookup, req);
     return wanted.length === 0 ? defaults : wanted.concat(defaults);
   }
@@ -56,7 +55,7 @@ export class Phases {
   /** What is decided where own limits stand: application limits that were not yet, defaults that they leave room for. */
   routeLimits(own: readonly WantedLimit[], req: Request, state: RequestState): readonly WantedLimit[] {
     const wanted = this.applicationLimits(state);
-    const onTheWay = limitsOnTheWay(state.lookup, req).concat(own.map(({ bound }) => bound));
+    const onTheWay = limitsOnTheWay(state.lookup).concat(own.map(({ bound }) => bound));
     if (liftedFor(state).default || onTheWay.some((bound) => bound.overridesDefaults))
       return wanted.concat(own);
     return wanted.concat(this.defaultLimits(state.lookup, req), own);
@@ -90,13 +89,21 @@ export class Phases {
     return wanted;
   }
 
+  /** The limits that replace all others while the storage is lost: one counter for each endpoint. */
+  fallbackLimits(state: RequestState): readonly WantedLimit[] {
+    if (liftedFor(state).default) return NO_LIMITS;
+    const endpoint = state.lookup?.endpoint;
+    const counter = endpoint === undefined ? this.#unmatched : defaultCounter(endpoint);
+    return this.#core.fallback.map((bound) => ({ bound, counter }));
+  }
+
   /** What a limit counts that stands where the request is now. */
   counterOf(bound: BoundLimit, handle: Handle, req: Request, state: RequestState, ordinal: number): Counter {
     if (bound.kind === "shared") return this.#sharedCounter(bound);
     const route: Route | undefined = req.route;
     if (route !== undefined) {
-      const layer = route.stack.find((candidate) => candidate.handle === handle);
-      if (layer !== undefined) return this.#routeCounter(route, layer.method ?? "all", req, state);
+      const declared = declaredMethod(route, handle, req.method);
+      if (declared !== undefined) return this.#routeCounter(route, declared, req, state);
     }
     const mounted = state.lookup?.mounted.find(
       (mount) => mount.handle === handle && (req.baseUrl ?? "").endsWith(mount.prefix),
@@ -104,7 +111,12 @@ export class Phases {
     if (mounted !== undefined) return this.#mountCounter(bound, mounted.pattern, state);
     if (route === undefined) return this.#remembered(`hidden ${ordinal}`, () => hiddenCounter(ordinal));
     const method = dispatchedMethod(route, req.method ?? "GET");
-    return this.#routeCounter(route, route.methods[method] === true ? method : "all", req, state);
+    return this.#routeCounter(
+      route,
+      route.methods[method] === true ? method.toUpperCase() : "ALL",
+      req,
+      state,
+    );
   }
 
   /** A scope that is a function of the request is asked when the claim is made. */
@@ -114,10 +126,9 @@ export class Phases {
     return this.#remembered(`shared ${name}`, () => scopeCounter(name));
   }
 
-  #routeCounter(route: Route, method: string, req: Request, state: RequestState): Counter {
+  #routeCounter(route: Route, declared: string, req: Request, state: RequestState): Counter {
     const candidate = state.lookup?.candidates.find((known) => known.route === route);
     const pattern = candidate?.pattern ?? routePattern(route.path);
-    const declared = method === "all" ? "ALL" : method.toUpperCase();
     const { requestIdentifier } = this.#core;
     if (requestIdentifier !== undefined) return routeCounter(declared, requestIdentifier(req, pattern));
     return this.#remembered(`${declared} ${pattern}`, () => routeCounter(declared, pattern));
@@ -144,11 +155,6 @@ export function liftedFor(state: RequestState): Lifted {
 }
 
 /** The limits that the request will meet and that apply to its method. */
-export function limitsOnTheWay(lookup: RouteLookup | undefined, req: Request): BoundLimit[] {
-  const bounds: BoundLimit[] = [];
-  for (const mark of lookup?.marks ?? []) {
-    if (mark.kind === "limit" && (mark.bound.methods?.has(countedMethod(req.method)) ?? true))
-      bounds.push(mark.bound);
-  }
-  return bounds;
+export function limitsOnTheWay(lookup: RouteLookup | undefined): readonly BoundLimit[] {
+  return lookup?.limits ?? NO_BOUNDS;
 }

@@ -1,4 +1,5 @@
 import type { Request, Response } from "express";
+import type { ClientDenied } from "./client-denied.js";
 import type { RateLimitExceeded } from "./rate-limit-exceeded.js";
 
 /** The problem type of a refusal (draft-ietf-httpapi-ratelimit-headers-10, section 5). */
@@ -27,12 +28,23 @@ export function answerRefusal(
   }
   const type = req.accepts(BODY_TYPES);
   if (type === "html") {
-    res.type("html").send(htmlOf(error));
+    res.type("html").send(htmlPage(error.status, TITLE, error.message));
   } else if (type === "application/problem+json" || type === "application/json") {
     res.type(type).send(JSON.stringify(problemOf(error)));
   } else {
     res.type("text").send(error.message);
   }
+}
+
+/** Answers 403 in what the client accepts. */
+export function answerDenied(req: Request, res: Response, error: ClientDenied): void {
+  if (!res.hasHeader("Cache-Control")) res.setHeader("Cache-Control", "no-store");
+  res.status(error.status);
+  const type = req.accepts(BODY_TYPES);
+  if (type === "html") res.type("html").send(htmlPage(error.status, "Forbidden", error.message));
+  else if (type === "application/problem+json" || type === "application/json") {
+    res.type(type).send(JSON.stringify({ title: "Forbidden", status: error.status }));
+  } else res.type("text").send(error.message);
 }
 
 /** The problem document: which policies were exceeded, and how long to wait (absent when no wait helps). */
@@ -47,12 +59,12 @@ function problemOf(error: RateLimitExceeded): Record<string, unknown> {
   };
 }
 
-function htmlOf(error: RateLimitExceeded): string {
+function htmlPage(status: number, title: string, text: string): string {
   return (
     '<!DOCTYPE HTML PUBLIC "-//W3C//DTD HTML 3.2 Final//EN">\n' +
-    `<title>${error.status} ${TITLE}</title>\n` +
-    `<h1>${TITLE}</h1>\n` +
-    `<p>${escapeHtml(error.message)}</p>\n`
+    `<title>${status} ${title}</title>\n` +
+    `<h1>${title}</h1>\n` +
+    `<p>${escapeHtml(text)}</p>\n`
   );
 }
 

@@ -10,15 +10,18 @@ import { MemoryStorage } from "../memory/index.js";
 import type { BindingDefaults, BoundLimit, LimitKind } from "./bound-limit.js";
 import { bindLimit } from "./bound-limit.js";
 import { checkBooleans, checkFunctions, checkOption, checkOptionNames, describe } from "./check-options.js";
-import { Events } from "./events.js";
+import type { Events } from "./events.js";
 import type { HeaderNames, HeaderSettings } from "./headers.js";
 import { DEFAULT_HEADER_NAMES } from "./headers.js";
 import { remoteAddress } from "./key-functions.js";
 import type { LimitOptions, LimitSource } from "./limit-options.js";
 import type { LimiterCore } from "./limiter-core.js";
 import { LIMITER_OPTION_NAMES, type LimiterOptions } from "./limiter-options.js";
+import { createLists } from "./lists.js";
 import { LookupCache } from "./lookup-cache.js";
-import { Marks } from "./marks.js";
+import type { Marks } from "./marks.js";
+import { SeenCounters } from "./seen-counters.js";
+import { storageFromUri } from "./storage-from-uri.js";
 import { StorageGuard } from "./storage-guard.js";
 
 const WHERE = "Limiter";
@@ -26,11 +29,19 @@ const WHERE = "Limiter";
 /** The longest time that `setTimeout` can wait. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** What a limiter owns and must close, beside its parts. */
+/** What outlives a change of settings: it belongs to the limiter and not to its options. */
+export interface LongLived {
+  readonly events: Events;
+  readonly marks: Marks;
+  readonly filters: LimiterCore["filters"];
+}
+
+/** What options make: the core, what limits take from it, and whether the storage is ours to close. */
 export interface ResolvedLimiter {
   readonly core: LimiterCore;
   readonly binding: BindingDefaults;
   readonly ownsStorage: boolean;
+  readonly keyPrefix: string;
 }
 
 /**
@@ -38,25 +49,24 @@ export interface ResolvedLimiter {
  *
  * Throws `ConfigurationError` or `LimitSyntaxError` for anything that would make the limiter not limit.
  */
-export function resolveLimiter(
-  options: LimiterOptions,
-  storageFrom: (uri: string) => Storage,
-): ResolvedLimiter {
+export function resolveLimiter(options: LimiterOptions, longLived: LongLived): ResolvedLimiter {
   checkLimiterOptions(options);
   const strategy = checkStrategy(options.strategy ?? "fixed-window");
-  const storage = options.storage ?? storageFrom(options.storageUri ?? "memory://");
+  const storage =
+    options.storage ?? storageFromUri(options.storageUri ?? "memory://", options.storageOptions);
   if (options.clock !== undefined) storage.useClock?.(options.clock);
   checkSupport(storage, strategy);
   const binding = { keyFunc: options.keyFunc ?? remoteAddress(), strategy, storage };
-  const events = new Events(options.logger);
-  const marks = new Marks();
+  const { keyPrefix = DEFAULT_KEY_PREFIX, clock = systemClock } = options;
+  const { events, marks, filters } = longLived;
+  events.logger = options.logger;
   const core: LimiterCore = {
     isEnabled: options.enabled ?? true,
-    clock: options.clock ?? systemClock,
+    clock,
     logger: options.logger,
     storage,
     guard: guardFor(options, storage, events),
-    keyHead: keyHead(options.keyPrefix ?? DEFAULT_KEY_PREFIX),
+    keyHead: keyHead(keyPrefix),
     events,
     headers: headerSettings(options),
     marks,
@@ -65,7 +75,9 @@ export function resolveLimiter(
     defaults: bindAll("default", options.defaultLimits, defaultOptions(options), binding),
     meta: bindAll("meta", options.metaLimits, {}, binding),
     fallback: bindAll("fallback", options.inMemoryFallback, {}, binding),
-    filters: [],
+    filters,
+    lists: createLists(options.allowList, options.denyList, options.sharedLists ?? false, clock),
+    keyFunc: binding.keyFunc,
     limitsUnmatched: options.unmatched !== "skip",
     failsOnFirstBreach: options.failOnFirstBreach ?? true,
     swallowsErrors: options.swallowErrors ?? false,
@@ -74,8 +86,9 @@ export function resolveLimiter(
     onMetaBreach: options.onMetaBreach,
     errorMessage: options.errorMessage,
     requestIdentifier: options.requestIdentifier,
+    seen: new SeenCounters(),
   };
-  return { core, binding, ownsStorage: options.storage === undefined };
+  return { core, binding, ownsStorage: options.storage === undefined, keyPrefix };
 }
 
 function bindAll(
@@ -126,6 +139,7 @@ function guardFor(options: LimiterOptions, storage: Storage, events: Events): St
   return new StorageGuard({
     storage,
     fallback,
+    fallbackInherits: options.inMemoryFallback === undefined,
     timeoutMs,
     events: {
       lost(error) {
@@ -184,6 +198,7 @@ function checkLimiterOptions(options: LimiterOptions): void {
     "passBreachToNext",
     "swallowErrors",
     "inMemoryFallbackEnabled",
+    "sharedLists",
   ]);
   checkFunctions(WHERE, options, [
     "keyFunc",

@@ -5,7 +5,7 @@ import { writeClassicHeaders, writeStandardHeaders } from "./headers.js";
 import type { LimiterCore } from "./limiter-core.js";
 import { RequestRateLimit } from "./request-info.js";
 import type { DecidedClaim, RequestState } from "./request-state.js";
-import { statesOf } from "./request-state.js";
+import { isShared, statesOf } from "./request-state.js";
 
 interface Shown {
   readonly core: LimiterCore;
@@ -54,9 +54,8 @@ function isShowable({ claim }: DecidedClaim): boolean {
 
 /** Two limiters on one app: the one with the least left is shown, on refusals the longest wait. */
 function isOutdoneByAnother(req: IncomingMessage, own: RequestState, shown: DecidedClaim): boolean {
-  const states = statesOf(req);
-  if (states.size < 2) return false;
-  for (const state of states.values()) {
+  if (!isShared(req)) return false;
+  for (const state of statesOf(req)) {
     const other = state === own ? undefined : state.shown;
     if (other !== undefined && isNearerToItsEnd(other.verdict, shown.verdict)) return true;
   }
@@ -70,5 +69,5 @@ function isNearerToItsEnd(a: Verdict, b: Verdict): boolean {
 
 /** Every limit that counted for this request, of all limiters, in the order in which they were decided. */
 function allShown(req: IncomingMessage): DecidedClaim[] {
-  return [...statesOf(req).values()].flatMap((state) => state.decided.filter(isShowable));
+  return statesOf(req).flatMap((state) => state.decided.filter(isShowable));
 }

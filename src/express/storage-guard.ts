@@ -16,6 +16,8 @@ export interface GuardOptions {
   readonly storage: Storage;
   /** Counts while the storage is away; `undefined` for no fallback. */
   readonly fallback: Storage | undefined;
+  /** The fallback counts the same limits: {@link StorageGuard.hit} goes on with it by itself. */
+  readonly fallbackInherits: boolean;
   readonly timeoutMs: Milliseconds;
   readonly events: GuardEvents;
 }
@@ -37,6 +39,7 @@ const NO_VERDICTS: readonly Verdict[] = [];
 export class StorageGuard {
   readonly storage: Storage;
   readonly fallback: Storage | undefined;
+  readonly #fallbackInherits: boolean;
   readonly #deadlines: Deadlines;
   readonly #events: GuardEvents;
   readonly #timeoutMs: Milliseconds;
@@ -51,6 +54,7 @@ export class StorageGuard {
     const { timeoutMs } = options;
     this.storage = options.storage;
     this.fallback = options.fallback;
+    this.#fallbackInherits = options.fallbackInherits;
     this.#timeoutMs = timeoutMs;
     this.#deadlines = new Deadlines(timeoutMs);
     this.#events = options.events;
@@ -65,12 +69,12 @@ export class StorageGuard {
   /** Decides a list, by the fallback if there is one and the storage fails. Fails with `StorageError` only. */
   hit(claims: readonly Claim[], mode: HitOptions["mode"]): MaybePromise<readonly Verdict[]> {
     const options = this.#hitOptions[mode];
-    if (this.#isOpen) return this.#hitFallback(claims, options, this.#lastError ?? this.#lost());
+    if (this.#isOpen) return this.#goOnWithFallback(claims, options, this.#lastError ?? this.#lost());
     let verdicts: MaybePromise<readonly Verdict[]>;
     try {
       verdicts = this.storage.hit(claims, options);
     } catch (error) {
-      return this.#hitFallback(claims, options, this.#failed(error));
+      return this.#goOnWithFallback(claims, options, this.#failed(error));
     }
     if (!isPromise(verdicts)) return verdicts;
     return this.#deadlines.race(verdicts).then(
@@ -78,7 +82,7 @@ export class StorageGuard {
         if (this.#failures > 0) this.#recovered();
         return decided;
       },
-      (error) => this.#hitFallback(claims, options, this.#failed(error)),
+      (error) => this.#goOnWithFallback(claims, options, this.#failed(error)),
     );
   }
 
@@ -153,13 +157,22 @@ export class StorageGuard {
     }
   }
 
-  #hitFallback(
+  #goOnWithFallback(
     claims: readonly Claim[],
     options: HitOptions,
     error: StorageError,
   ): MaybePromise<readonly Verdict[]> {
-    if (this.fallback === undefined) throw error;
-    const verdicts = this.fallback.hit(claims, options);
+    if (this.fallback === undefined || !this.#fallbackInherits) throw error;
+    return this.hitFallback(this.fallback, claims, options);
+  }
+
+  /** Decides a list by the fallback, and remembers that it did, for refunds. */
+  hitFallback(
+    fallback: Storage,
+    claims: readonly Claim[],
+    options: HitOptions,
+  ): MaybePromise<readonly Verdict[]> {
+    const verdicts = fallback.hit(claims, options);
     if (!isPromise(verdicts)) this.#decidedByFallback.add(verdicts);
     return verdicts;
   }

@@ -24,6 +24,12 @@ const SWEPT_PER_NEW_KEY = 2;
 /** Among so many entries the least filled one is evicted when the storage is full. */
 const EVICTION_CANDIDATES = 16;
 
+/**
+ * So many are looked at when the first ones are all fuller than the newcomer: blocked clients come to stand
+ * side by side, because the others between them go.
+ */
+const MOST_EVICTION_CANDIDATES = 256;
+
 interface Entry {
   readonly policy: Policy;
   state: object;
@@ -145,8 +151,9 @@ export class MemoryStorage implements Storage {
       entry.state = state;
       entry.expiresAt = expiresAt;
     } else if (state !== undefined) {
-      this.#makeRoom(now);
-      this.#entries.set(claim.key, { policy: claim.policy, state, expiresAt });
+      const newcomer = { policy: claim.policy, state, expiresAt };
+      this.#makeRoomFor(newcomer, now);
+      this.#entries.set(claim.key, newcomer);
     } else if (entry !== undefined) {
       this.#entries.delete(claim.key);
     }
@@ -159,20 +166,20 @@ export class MemoryStorage implements Storage {
     return undefined;
   }
 
-  #makeRoom(now: StorageInstant): void {
-    if (this.#entries.size >= this.#maxKeys) this.#evict(now);
+  #makeRoomFor(newcomer: Entry, now: StorageInstant): void {
+    if (this.#entries.size >= this.#maxKeys) this.#evict(debtOf(newcomer, now), now);
     else for (let i = 0; i < SWEPT_PER_NEW_KEY; i++) this.#dropIfExpired(this.#advanceHand(), now);
   }
 
   /** Drops the first expired entry that the hand meets, else the least filled one. */
-  #evict(now: StorageInstant): void {
+  #evict(newcomersDebt: number, now: StorageInstant): void {
     let leastKey: string | undefined;
     let leastDebt = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < EVICTION_CANDIDATES; i++) {
+    for (let i = 0; i < (leastDebt > newcomersDebt ? MOST_EVICTION_CANDIDATES : EVICTION_CANDIDATES); i++) {
       const candidate = this.#advanceHand();
       if (candidate === undefined || this.#dropIfExpired(candidate, now)) return;
-      const [key, { policy, state }] = candidate;
-      const debt = policy.strategy.debt(state, policy, now);
+      const [key, entry] = candidate;
+      const debt = debtOf(entry, now);
       if (debt >= leastDebt) continue;
       leastKey = key;
       leastDebt = debt;
@@ -192,4 +199,8 @@ export class MemoryStorage implements Storage {
     const first = this.#hand.next();
     return first.done === true ? undefined : first.value;
   }
+}
+
+function debtOf({ policy, state }: Entry, now: StorageInstant): number {
+  return policy.strategy.debt(state, policy, now);
 }

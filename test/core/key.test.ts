@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { addressKeyPart, escapeKeyPart, keyHead, storageKey } from "../../src/core/key.js";
+import { addressKeyPart, escapeKeyPart, KeyPlace, keyHead } from "../../src/core/key.js";
 
 const SAFE = /^[\x21-\x7e]*$/;
 const anyText = fc.oneof(
@@ -85,12 +85,12 @@ describe("escapeKeyPart", () => {
   });
 });
 
-describe("storageKey", () => {
+describe("KeyPlace", () => {
   const compose = (prefix: string, who: string, counter: string): string =>
-    storageKey(keyHead(prefix), escapeKeyPart(who), escapeKeyPart(counter));
+    new KeyPlace(keyHead(prefix), escapeKeyPart(counter), "5/60000/fw").keyOf(escapeKeyPart(who));
 
   it("puts the client in braces, a hash tag of Redis Cluster", () => {
-    expect(compose("express-limits", "ann", "5/60000/fw")).toBe("express-limits:{ann}:5/60000/fw");
+    expect(compose("express-limits", "ann", "default:/x")).toBe("express-limits:{ann}:default:/x:5/60000/fw");
   });
 
   it("gives different keys for different prefixes, clients or counters", () => {
