@@ -42,97 +42,107 @@ export class ClientLink implements Link {
     this.#client = client;
   }
 
-  async increment(key: string, by: number, first: string, exptime: number): Promise<Item> {
-    const sum = await this.#incr(key, by);
-    if (sum !== undefined) return sum;
-    if (await this.#add(key, first, exptime)) return { text: first, cas: undefined };
-    return (await this.#incr(key, by)) ?? gone(key);
+  increment(key: string, by: number, first: string, exptime: number): Promise<Item> {
+    return this.#incr(key, by).then((sum) => sum ?? this.#create(key, by, first, exptime));
   }
 
-  async read(key: string): Promise<Item | undefined> {
-    const found = await this.#ask((callback) => this.#client.gets(key, callback));
-    // The client makes `undefined` of a missing key, and `false` of a SERVER_ERROR.
-    if (found === false) throw new Error(`The server could not read ${key}.`);
-    if (typeof found !== "object" || found === null) return undefined;
-    const cas: unknown = Reflect.get(found, "cas");
-    // The client puts its own namespace before the name.
-    const name = Object.keys(found).find((property) => property !== "cas");
-    const text: unknown = name === undefined ? undefined : Reflect.get(found, name);
-    if (typeof text !== "string" && typeof text !== "number") return undefined;
-    return { text: String(text), cas: String(cas) };
+  read(key: string): Promise<Item | undefined> {
+    return this.#ask((callback) => this.#client.gets(key, callback), itemOf);
   }
 
-  async write(key: string, text: string, cas: string | undefined, exptime: number): Promise<boolean> {
+  write(key: string, text: string, cas: string | undefined, exptime: number): Promise<boolean> {
     if (cas === undefined) return this.#add(key, text, exptime);
-    const stored = await this.#ask((callback) => this.#client.cas(key, text, cas, exptime, callback));
-    return stored === true;
+    return this.#ask(
+      (callback) => this.#client.cas(key, text, cas, exptime, callback),
+      (stored) => stored === true,
+    );
   }
 
-  async remove(key: string): Promise<void> {
-    await this.#ask((callback) => this.#client.del(key, callback));
+  remove(key: string): Promise<void> {
+    return this.#ask((callback) => this.#client.del(key, callback), nothing);
   }
 
   /** The client asks every server. */
-  async check(): Promise<void> {
-    await this.#ask((callback) => this.#client.version(callback));
+  check(): Promise<void> {
+    return this.#ask((callback) => this.#client.version(callback), nothing);
   }
 
   close(): void {}
 
-  async #incr(key: string, by: number): Promise<Item | undefined> {
-    const sum = await this.#ask((callback) => this.#client.incr(key, by, callback));
-    return typeof sum === "number" || (typeof sum === "string" && sum !== "")
-      ? { text: String(sum), cas: undefined }
-      : undefined;
+  /** The counter is missing: adds it, or counts on the one that was added meanwhile. */
+  async #create(key: string, by: number, first: string, exptime: number): Promise<Item> {
+    if (await this.#add(key, first, exptime)) return { text: first, cas: undefined };
+    const sum = await this.#incr(key, by);
+    if (sum === undefined) throw new Error(`The server loses ${key} as soon as it is stored.`);
+    return sum;
   }
 
-  async #ask(command: (callback: Callback) => void): Promise<unknown> {
-    while (this.#scout !== undefined) await this.#scout;
-    const answer = promised(command);
-    if (performance.now() - this.#answeredAt > COLD_AFTER_MS) this.#scout = this.#arrival(answer);
-    try {
-      return await answer;
-    } finally {
-      this.#answeredAt = performance.now();
-    }
-  }
-
-  async #arrival(answer: Promise<unknown>): Promise<void> {
-    await answer.catch(() => {});
-    this.#scout = undefined;
+  #incr(key: string, by: number): Promise<Item | undefined> {
+    return this.#ask((callback) => this.#client.incr(key, by, callback), sumOf);
   }
 
   /** Neither stored nor "not stored" is what the client makes of a `SERVER_ERROR`. */
   async #add(key: string, text: string, exptime: number): Promise<boolean> {
     try {
-      const stored = await this.#ask((callback) => this.#client.add(key, text, exptime, callback));
-      if (stored === true) return true;
+      const add = (callback: Callback) => this.#client.add(key, text, exptime, callback);
+      if (await this.#ask(add, (stored) => stored === true)) return true;
     } catch (error) {
       if (isNotStored(error)) return false;
       throw error;
     }
     throw new Error(`The server would not store ${key}; it may be out of memory.`);
   }
-}
 
-function promised(command: (callback: Callback) => void): Promise<unknown> {
-  return new Promise((resolve, reject) => {
-    command((error, result) => {
-      if (error === undefined || error === null || error === false) resolve(result);
-      else reject(error instanceof Error ? error : new Error(describe(error), { cause: error }));
+  /** Gives a command to the client once it has a connection; gives what `read` makes of the result. */
+  #ask<T>(command: (callback: Callback) => void, read: (result: unknown) => T): Promise<T> {
+    if (this.#scout !== undefined) return this.#scout.then(() => this.#ask(command, read));
+    const answer = new Promise<T>((resolve, reject) => {
+      command((error, result) => {
+        this.#answeredAt = performance.now();
+        try {
+          if (error !== undefined && error !== null && error !== false) throw error;
+          resolve(read(result));
+        } catch (failure) {
+          reject(asError(failure));
+        }
+      });
     });
-  });
+    if (performance.now() - this.#answeredAt > COLD_AFTER_MS) this.#scout = this.#arrival(answer);
+    return answer;
+  }
+
+  async #arrival(answer: Promise<unknown>): Promise<void> {
+    await answer.catch(() => {});
+    this.#scout = undefined;
+  }
 }
 
-/** The client reports several failures as a list. */
-function describe(error: unknown): string {
-  return Array.isArray(error) ? error.map(String).join("; ") : String(error);
+/** The sum, or `undefined` for `false`: no such counter, or a `SERVER_ERROR`. */
+function sumOf(result: unknown): Item | undefined {
+  if (typeof result !== "number" && (typeof result !== "string" || result === "")) return undefined;
+  return { text: String(result), cas: undefined };
+}
+
+/** The client makes `undefined` of a missing key, and `false` of a `SERVER_ERROR`. */
+function itemOf(result: unknown): Item | undefined {
+  if (result === false) throw new Error("The server could not read a key.");
+  if (typeof result !== "object" || result === null) return undefined;
+  const cas: unknown = Reflect.get(result, "cas");
+  // The client puts its own namespace before the name.
+  const name = Object.keys(result).find((property) => property !== "cas");
+  const text: unknown = name === undefined ? undefined : Reflect.get(result, name);
+  if (typeof text !== "string" && typeof text !== "number") return undefined;
+  return { text: String(text), cas: String(cas) };
+}
+
+const nothing = (): void => {};
+
+/** The client reports some failures as texts, and several as a list. */
+function asError(error: unknown): Error {
+  if (error instanceof Error) return error;
+  return new Error(Array.isArray(error) ? error.map(String).join("; ") : String(error), { cause: error });
 }
 
 function isNotStored(error: unknown): boolean {
   return typeof error === "object" && error !== null && Reflect.get(error, "notStored") === true;
-}
-
-function gone(key: string): never {
-  throw new Error(`The server loses ${key} as soon as it is stored; it may be out of memory.`);
 }
