@@ -249,6 +249,9 @@ describe.each(roads)("MemcachedStorage over $road", ({ open }) => {
     "\u0000\u007f\u00e9\u{1f600}",
     "{}#1",
     "noreply",
+    "$&",
+    "$'",
+    "$`$$",
   ])("keeps a client apart whose key is %j", async (key) => {
     const marker = newClaim({ key: "somebody", amount: 1 });
     await hitOne(marker);
