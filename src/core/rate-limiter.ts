@@ -174,9 +174,9 @@ export function checkSupport(storage: Storage, strategy: StrategyName): void {
 }
 
 /** Returns a cost that can be charged, or throws. */
-export function checkCost(cost: number): number {
+export function checkCost(cost: number, name = "cost"): number {
   if (Number.isSafeInteger(cost) && cost >= 0) return cost;
-  throw new ConfigurationError(`cost must be a whole number from 0, got ${String(cost)}.`);
+  throw new ConfigurationError(`${name} must be a whole number from 0, got ${String(cost)}.`);
 }
 
 /** The counter's name for a shared scope; the same for routes and for calls outside HTTP. */

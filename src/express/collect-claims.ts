@@ -8,7 +8,7 @@ import type { Policy } from "../core/strategy.js";
 import { isPromise, type MaybePromise } from "../core/when-ready.js";
 import type { BoundLimit } from "./bound-limit.js";
 import { countedMethod, policiesOf } from "./bound-limit.js";
-import { blockCounter, type Counter, metaCounter, scopeCounter } from "./counters.js";
+import { blockCounter, breachCounter, type Counter, scopeCounter } from "./counters.js";
 import { addressOf } from "./key-functions.js";
 import type { LimitedRequest } from "./limited-request.js";
 import { RequestClaim, type WantedLimit } from "./request-state.js";
@@ -121,12 +121,13 @@ function addClaim(
 
 /** The limits on breaches of a limit, and its block: tested before it, charged when it refuses. */
 function addMetaClaims(phase: LimitedRequest, parent: RequestClaim, who: Identity): void {
-  const { bound, counter } = parent;
+  const { bound, counter, policy: limit } = parent;
   for (const policy of bound.metaPolicies) {
-    phase.claims.push(metaClaim(phase, parent, metaCounter(counter), policy, who, 1));
+    phase.claims.push(metaClaim(phase, parent, breachCounter(counter, limit), policy, who, 1));
   }
   if (bound.blockMs !== undefined) {
-    phase.claims.push(metaClaim(phase, parent, blockCounter(counter), BLOCK_POLICY, who, bound.blockMs));
+    const block = blockCounter(counter, limit);
+    phase.claims.push(metaClaim(phase, parent, block, BLOCK_POLICY, who, bound.blockMs));
   }
 }
 
@@ -173,8 +174,9 @@ export function identify(bound: Pick<BoundLimit, "countsAddresses">, key: unknow
 }
 
 function splitByText(counter: Counter, scope: unknown, bound: BoundLimit): Counter {
-  if (typeof scope !== "string" || scope === "" || counter.scope === scope) return counter;
-  return bound.kind === "shared" ? scopeCounter(scope) : counter.split("scope", scope);
+  if (typeof scope !== "string" || scope === "") return counter;
+  if (bound.kind !== "shared") return counter.split("scope", scope);
+  return counter.scope === scope ? counter : scopeCounter(scope);
 }
 
 function splitByMethod(counter: Counter, bound: BoundLimit, req: Request): Counter {

@@ -5,6 +5,9 @@ import type { Policy } from "../core/strategy.js";
 /** Splits are made by functions of the request too: clients could make them many. */
 const MOST_SPLITS_KEPT = 100;
 
+/** A function of the request gives a new policy each time: its place is soon of no more use. */
+const MOST_PLACES_KEPT = 100;
+
 /** One counter per client: what is counted, as people read it and as keys hold it. */
 export class Counter {
   /** For people: `"/users/:id"`, `"GET /slow"`, a shared scope. */
@@ -35,6 +38,7 @@ export class Counter {
     const known = this.#places.get(policy);
     if (known !== undefined) return known;
     const place = new KeyPlace(keyHead, this.name, policy.id);
+    if (this.#places.size >= MOST_PLACES_KEPT) this.#places.clear();
     this.#places.set(policy, place);
     onFirst?.();
     return place;
@@ -71,14 +75,19 @@ export function scopeCounter(scope: string): Counter {
   return new Counter(scope, sharedCounter(scope));
 }
 
-/** A limit on breaches, of anything or of one limit. */
-export function metaCounter(of?: Counter): Counter {
-  return of === undefined ? new Counter("meta", "meta") : new Counter(`meta ${of.scope}`, `meta:${of.name}`);
+/** The limiter's limits on breaches. */
+export function metaCounter(): Counter {
+  return new Counter("meta", "meta");
 }
 
-/** A block after a breach of a limit. */
-export function blockCounter(of: Counter): Counter {
-  return new Counter(`block ${of.scope}`, `block:${of.name}`);
+/** The breaches of one limit. Several may count in one place, so the limit is part of the name. */
+export function breachCounter(of: Counter, limit: Policy): Counter {
+  return new Counter(`meta ${of.scope}`, `meta:${of.name}:${limit.id}`);
+}
+
+/** The block after a breach of one limit. */
+export function blockCounter(of: Counter, limit: Policy): Counter {
+  return new Counter(`block ${of.scope}`, `block:${of.name}:${limit.id}`);
 }
 
 /** A limit that was wrapped where the look-ahead cannot see its place: by the order in which it was made. */

@@ -7,7 +7,7 @@ import type { BoundLimit } from "./bound-limit.js";
 import { collectClaims } from "./collect-claims.js";
 import { giveBack } from "./give-back.js";
 import { LimitedRequest } from "./limited-request.js";
-import { limitsOnTheWay } from "./phases.js";
+import { liftedFor, limitsOnTheWay } from "./phases.js";
 import { giveBackWhenAnswered } from "./refund-after-response.js";
 import { type Refused, toRefusal } from "./refusal.js";
 import type { RequestClaim, WantedLimit } from "./request-state.js";
@@ -38,7 +38,7 @@ function decideWithDefaults(phase: LimitedRequest, back: readonly WantedLimit[])
   return whenReady(bringBackDefaults(phase, phase.withoutLimits, back), () => decide(phase));
 }
 
-/** The default limits come back when all limits that would override them said "none of my own". */
+/** The default limits come back when all limits that would override them said "none of my own", unless exempted. */
 function bringBackDefaults(
   phase: LimitedRequest,
   withoutLimits: readonly BoundLimit[],
@@ -47,6 +47,7 @@ function bringBackDefaults(
   const { state } = phase;
   const without = state.withoutLimits.concat(withoutLimits);
   state.withoutLimits = without;
+  if (liftedFor(state).default) return;
   const overriding = [...limitsOnTheWay(state.lookup), ...withoutLimits].filter(
     (bound) => bound.overridesDefaults,
   );
@@ -91,14 +92,40 @@ function note(
   isAllOrNothing: boolean,
 ): boolean {
   const isRefused = verdicts.some(hasRefused);
+  const isNothingCharged = isRefused && (isAllOrNothing || isRefusedByMeta(claims, verdicts));
   for (let i = 0; i < claims.length; i++) {
     const claim = claims[i];
     const verdict = verdicts[i];
     if (claim === undefined || verdict === undefined) continue;
-    const isCharged = claim.role === "limit" && verdict.allowed && !(isAllOrNothing && isRefused);
-    state.decided.push({ claim, verdict, verdicts, isCharged });
+    const isCharged = claim.role === "limit" && verdict.allowed && !isNothingCharged;
+    const told = isRefused ? barred(claim, verdict, claims, verdicts) : verdict;
+    state.decided.push({ claim, verdict: told, verdicts, isCharged });
   }
   return isRefused;
+}
+
+/**
+ * A verdict as it is for the client: a block, or a limit on breaches that is used up, bars a limit for longer than
+ * the limit does itself.
+ */
+function barred(
+  limit: RequestClaim,
+  verdict: Verdict,
+  claims: readonly RequestClaim[],
+  verdicts: readonly Verdict[],
+): Verdict {
+  if (limit.role === "meta") return verdict;
+  const isBar = ({ role, parent }: RequestClaim) =>
+    role === "meta" && (parent === limit || (parent === undefined && !verdict.allowed));
+  const waits = claims.map((claim, i) => (isBar(claim) ? (verdicts[i]?.retryAfterMs ?? 0) : 0));
+  const waitMs = Math.max(...waits);
+  if (waitMs <= verdict.retryAfterMs) return verdict;
+  return { ...verdict, allowed: false, remaining: 0, resetAfterMs: waitMs, retryAfterMs: waitMs };
+}
+
+/** A limit on breaches, or a block, comes before all others: nothing else was charged then. */
+function isRefusedByMeta(claims: readonly RequestClaim[], verdicts: readonly Verdict[]): boolean {
+  return claims.some(({ role }, i) => role === "meta" && verdicts[i]?.allowed === false);
 }
 
 function hasRefused(verdict: Verdict): boolean {
@@ -115,11 +142,17 @@ function tellAllowed(
   core.events.emit("allowed", { req, res, decision: toDecision(claims, verdicts, core.clock.now()) });
 }
 
-/** Nothing stays charged: what earlier phases of this request spent is given back before the answer. */
+/**
+ * Nothing stays charged: what earlier phases of this request spent is given back before the answer. Where each
+ * limit is charged on its own, only what depends on the answer may be given back.
+ */
 function refuse(phase: LimitedRequest, verdicts: readonly Verdict[]): MaybePromise<Outcome> {
   const { core, state } = phase;
   const refusal = toRefusal(phase, verdicts);
-  if (!core.failsOnFirstBreach) return refusal;
+  if (!core.failsOnFirstBreach) {
+    giveBackWhenAnswered(phase);
+    return refusal;
+  }
   return whenReady(giveBack(core, state.decided), () => refusal);
 }
 
@@ -166,7 +199,6 @@ function withoutStorage(phase: LimitedRequest, error: unknown): MaybePromise<Out
   if (core.fallback.length > 0 && core.guard.fallback !== undefined)
     return fallBack(phase, core.guard.fallback);
   if (!core.swallowsErrors) throw error;
-  core.logger?.warn("The storage failed; the request passes without a limit.", error);
   return undefined;
 }
 

@@ -53,6 +53,15 @@ export interface ExpressRequest extends IncomingMessage {
   readonly ip?: string | undefined;
 }
 
+/**
+ * The app that handles a request. Read from the prototype that Express gave the request, where it stands: through
+ * the request itself the same read is ten times as slow, since its shape has changed.
+ */
+export function appOf(req: ExpressRequest): App | undefined {
+  const prototype: { readonly app?: App } | null = Object.getPrototypeOf(req);
+  return prototype?.app ?? req.app;
+}
+
 /** How a layer matched a path. */
 export interface LayerMatch {
   /** The part of the path that a mount consumed. */

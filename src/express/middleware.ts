@@ -148,6 +148,7 @@ type Decide<At> = (request: LimitedRequest, at: At) => MaybePromise<Outcome>;
 /** Runs a step between `req` and `next`: nothing that it throws, now or later, is lost. */
 function run<At>(request: LimitedRequest, next: Next, decide: Decide<At>, at: At): void {
   let outcome: MaybePromise<Outcome | ClientDenied>;
+  request.core.proxyWarning.lookAt(request.req);
   try {
     outcome = admitAndDecide(request, decide, at);
   } catch (error) {

@@ -1,12 +1,13 @@
-import type { IncomingMessage } from "node:http";
 import { type ClaimParts, KeyedClaim } from "../core/claim.js";
 import type { EpochMilliseconds } from "../core/clock.js";
-import type { Verdict } from "../core/strategy.js";
+import { BLOCK_POLICY } from "../core/policy.js";
+import type { Policy, Verdict } from "../core/strategy.js";
 import type { BoundLimit } from "./bound-limit.js";
 import type { ClientDenied } from "./client-denied.js";
 import type { Counter } from "./counters.js";
 import type { Lifted } from "./marks.js";
 import { NOTHING_LIFTED } from "./marks.js";
+import type { RateLimitInfo } from "./rate-limit-info.js";
 import type { RouteLookup } from "./route-lookup.js";
 
 /** May the request be limited, does it pass without, or is it refused before anything is counted? */
@@ -24,10 +25,16 @@ export class RequestClaim extends KeyedClaim {
   }
 }
 
+/** The policy by which a claim is told: a block is told as the limit that it follows. */
+export function policyToTell(claim: RequestClaim): Policy {
+  return claim.policy === BLOCK_POLICY ? (claim.parent?.policy ?? claim.policy) : claim.policy;
+}
+
 /** A claim that was decided for a request. */
 export interface DecidedClaim {
   readonly claim: RequestClaim;
-  readonly verdict: Verdict;
+  /** As decided; once the charge was given back, with what is left then. */
+  verdict: Verdict;
   /** The list it was decided in, which tells the storage that decided it. */
   readonly verdicts: readonly Verdict[];
   /** It was charged, and the charge stands. */
@@ -54,6 +61,8 @@ export class RequestState {
   /** The one that headers show, and when it was decided. */
   shown: DecidedClaim | undefined;
   shownAt: EpochMilliseconds = 0;
+  /** `req.rateLimit`, once it was read. */
+  info: RateLimitInfo | undefined;
   /** Some charges depend on the answer, and the response is watched for it. */
   isWaitingForAnswer = false;
 
@@ -71,37 +80,49 @@ export interface WantedLimit {
 
 const NOTHING_YET: readonly never[] = [];
 
-/** Shared by all copies of the package in a process, so that two limiters find each other's headers. */
-const STATES: unique symbol = Symbol.for("express-limits.states") as never;
+/**
+ * The states of a request, the latest limiter's first. Beside the request and not on it: a property that is added
+ * to a request costs a microsecond, an entry here a third of that.
+ *
+ * Shared by all copies of the package in a process, so that two limiters find each other's headers.
+ */
+const STATES: WeakMap<object, RequestState> = sharedStates();
 
-interface WithStates {
-  [STATES]?: RequestState;
+function sharedStates(): WeakMap<object, RequestState> {
+  const name = Symbol.for("express-limits.states");
+  const known: unknown = Reflect.get(globalThis, name);
+  if (known instanceof WeakMap) return known;
+  const made = new WeakMap<object, RequestState>();
+  Reflect.set(globalThis, name, made);
+  return made;
 }
 
 /** The state that a limiter keeps for a request, made on first use. */
-export function stateOf(owner: object, req: IncomingMessage & WithStates): RequestState {
-  const known = existingState(owner, req);
-  if (known !== undefined) return known;
-  const state = new RequestState(owner, req[STATES]);
-  req[STATES] = state;
-  return state;
+export function stateOf(owner: object, req: object): RequestState {
+  const latest = STATES.get(req);
+  let state = latest;
+  while (state !== undefined && state.owner !== owner) state = state.earlier;
+  if (state !== undefined) return state;
+  const made = new RequestState(owner, latest);
+  STATES.set(req, made);
+  return made;
 }
 
 /** The state, if the limiter has met this request. */
-export function existingState(owner: object, req: IncomingMessage & WithStates): RequestState | undefined {
-  let state = req[STATES];
+export function existingState(owner: object, req: object): RequestState | undefined {
+  let state = STATES.get(req);
   while (state !== undefined && state.owner !== owner) state = state.earlier;
   return state;
 }
 
 /** The states of all limiters that have met this request, in that order. */
-export function statesOf(req: IncomingMessage & WithStates): RequestState[] {
+export function statesOf(req: object): RequestState[] {
   const states: RequestState[] = [];
-  for (let state = req[STATES]; state !== undefined; state = state.earlier) states.unshift(state);
+  for (let state = STATES.get(req); state !== undefined; state = state.earlier) states.unshift(state);
   return states;
 }
 
 /** Has more than one limiter met this request? */
-export function isShared(req: IncomingMessage & WithStates): boolean {
-  return req[STATES]?.earlier !== undefined;
+export function isMetBySeveral(req: object): boolean {
+  return STATES.get(req)?.earlier !== undefined;
 }

@@ -19,6 +19,8 @@ export interface GuardOptions {
   /** The fallback counts the same limits: {@link StorageGuard.hit} goes on with it by itself. */
   readonly fallbackInherits: boolean;
   readonly timeoutMs: Milliseconds;
+  /** What a probe charges: only a storage that can write is back. */
+  readonly probe: Claim;
   readonly events: GuardEvents;
 }
 
@@ -43,6 +45,7 @@ export class StorageGuard {
   readonly #deadlines: Deadlines;
   readonly #events: GuardEvents;
   readonly #timeoutMs: Milliseconds;
+  readonly #probeClaim: Claim;
   readonly #hitOptions: Readonly<Record<HitOptions["mode"], HitOptions>>;
   readonly #decidedByFallback = new WeakSet<readonly Verdict[]>();
   #failures = 0;
@@ -58,6 +61,7 @@ export class StorageGuard {
     this.#timeoutMs = timeoutMs;
     this.#deadlines = new Deadlines(timeoutMs);
     this.#events = options.events;
+    this.#probeClaim = options.probe;
     this.#hitOptions = { all: { mode: "all", timeoutMs }, each: { mode: "each", timeoutMs } };
   }
 
@@ -76,7 +80,10 @@ export class StorageGuard {
     } catch (error) {
       return this.#goOnWithFallback(claims, options, this.#failed(error));
     }
-    if (!isPromise(verdicts)) return verdicts;
+    if (!isPromise(verdicts)) {
+      if (this.#failures > 0) this.#recovered();
+      return verdicts;
+    }
     return this.#deadlines.race(verdicts).then(
       (decided) => {
         if (this.#failures > 0) this.#recovered();
@@ -217,7 +224,9 @@ export class StorageGuard {
 
   async #isThere(): Promise<boolean> {
     try {
-      return await this.#deadlines.race(Promise.resolve(this.storage.check()));
+      if (!(await this.#deadlines.race(Promise.resolve(this.storage.check())))) return false;
+      await this.#deadlines.race(Promise.resolve(this.storage.hit([this.#probeClaim], this.#hitOptions.all)));
+      return true;
     } catch {
       return false;
     }
