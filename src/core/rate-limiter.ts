@@ -161,6 +161,7 @@ export function toPolicies(
 ): Policy[] {
   const policies = toRateLimits(limits).map((limit) => createPolicy(limit, strategy, burst));
   checkSupport(storage, strategy);
+  for (const policy of policies) storage.checkPolicy?.(policy);
   return policies;
 }
 

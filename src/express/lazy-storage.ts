@@ -1,12 +1,14 @@
 import type { Clock } from "../core/clock.js";
 import type { Charge, Claim, HitOptions, Storage } from "../core/storage.js";
-import type { StrategyName, Verdict } from "../core/strategy.js";
+import type { Policy, StrategyName, Verdict } from "../core/strategy.js";
 import type { MaybePromise } from "../core/when-ready.js";
 
 /** What is known of a storage before its code is loaded. */
 export interface LazyStorageOptions {
   readonly name: string;
   readonly strategies: readonly StrategyName[];
+  /** Throws for a limit that the storage cannot count. */
+  readonly checkPolicy?: (policy: Policy) => void;
   /** Loads the code and makes the storage; called once, at once. */
   readonly load: () => Promise<Storage>;
 }
@@ -15,12 +17,14 @@ export interface LazyStorageOptions {
 export class LazyStorage implements Storage {
   readonly name: string;
   readonly strategies: readonly StrategyName[];
+  readonly checkPolicy: (policy: Policy) => void;
   readonly #loading: Promise<Storage>;
   #storage: Storage | undefined;
 
-  constructor({ name, strategies, load }: LazyStorageOptions) {
+  constructor({ name, strategies, checkPolicy = () => {}, load }: LazyStorageOptions) {
     this.name = name;
     this.strategies = strategies;
+    this.checkPolicy = checkPolicy;
     this.#loading = load().then((storage) => {
       this.#storage = storage;
       return storage;

@@ -130,6 +130,7 @@ export class StorageGuard {
       clear: (claims) => this.clear(claims),
       reset: (prefix) => this.reset(prefix),
       check: () => this.storage.check(),
+      checkPolicy: (policy) => this.storage.checkPolicy?.(policy),
     };
   }
 
