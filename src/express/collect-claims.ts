@@ -8,10 +8,11 @@ import type { Policy } from "../core/strategy.js";
 import { isPromise, type MaybePromise } from "../core/when-ready.js";
 import type { BoundLimit } from "./bound-limit.js";
 import { countedMethod, policiesOf } from "./bound-limit.js";
+import type { WantedLimit } from "./counters.js";
 import { blockCounter, breachCounter, type Counter, scopeCounter } from "./counters.js";
 import { addressOf } from "./key-functions.js";
 import type { LimitedRequest } from "./limited-request.js";
-import { RequestClaim, type WantedLimit } from "./request-state.js";
+import { RequestClaim } from "./request-state.js";
 
 /** Who is counted: as the key function said, and as keys hold it. */
 export interface Identity {

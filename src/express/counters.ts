@@ -1,6 +1,7 @@
 import { escapeKeyPart, KeyPlace } from "../core/key.js";
 import { sharedCounter } from "../core/rate-limiter.js";
 import type { Policy } from "../core/strategy.js";
+import type { BoundLimit } from "./bound-limit.js";
 
 /** Splits are made by functions of the request too: clients could make them many. */
 const MOST_SPLITS_KEPT = 100;
@@ -43,6 +44,12 @@ export class Counter {
     onFirst?.();
     return place;
   }
+}
+
+/** A limit and what it counts here. */
+export interface WantedLimit {
+  readonly bound: BoundLimit;
+  readonly counter: Counter;
 }
 
 /** Over all routes. */

@@ -1,5 +1,6 @@
 import type { Request } from "express";
 import type { BoundLimit } from "./bound-limit.js";
+import type { WantedLimit } from "./counters.js";
 import {
   applicationCounter,
   type Counter,
@@ -16,7 +17,7 @@ import { declaredMethod, dispatchedMethod } from "./express-internals.js";
 import type { LimiterCore } from "./limiter-core.js";
 import { type Lifted, liftBoth } from "./marks.js";
 import { routePattern } from "./patterns.js";
-import type { RequestState, WantedLimit } from "./request-state.js";
+import type { RequestState } from "./request-state.js";
 import type { RouteLookup } from "./route-lookup.js";
 
 const NO_LIMITS: readonly WantedLimit[] = [];
@@ -55,10 +56,10 @@ export class Phases {
   /** What is decided where own limits stand: application limits that were not yet, defaults that they leave room for. */
   routeLimits(own: readonly WantedLimit[], req: Request, state: RequestState): readonly WantedLimit[] {
     const wanted = this.applicationLimits(state);
-    const onTheWay = limitsOnTheWay(state.lookup).concat(own.map(({ bound }) => bound));
-    if (liftedFor(state).default || onTheWay.some((bound) => bound.overridesDefaults))
-      return wanted.concat(own);
-    return wanted.concat(this.defaultLimits(state.lookup, req), own);
+    const isOverridden = own.some(overridesDefaults) || limitsOnTheWay(state.lookup).some(overrides);
+    const defaults =
+      isOverridden || liftedFor(state).default ? NO_LIMITS : this.defaultLimits(state.lookup, req);
+    return wanted.length === 0 && defaults.length === 0 ? own : wanted.concat(defaults, own);
   }
 
   /** Meta and application limits; the latter once in a request. */
@@ -152,6 +153,14 @@ export class Phases {
 /** Exemptions that were seen ahead, and those that ran. */
 export function liftedFor(state: RequestState): Lifted {
   return state.lookup === undefined ? state.lifted : liftBoth(state.lifted, state.lookup.lifted);
+}
+
+function overrides(bound: BoundLimit): boolean {
+  return bound.overridesDefaults;
+}
+
+function overridesDefaults({ bound }: WantedLimit): boolean {
+  return bound.overridesDefaults;
 }
 
 /** The limits that the request will meet and that apply to its method. */

@@ -1,4 +1,5 @@
 import { type BoundLimit, countedMethod } from "./bound-limit.js";
+import type { WantedLimit } from "./counters.js";
 import type { App, ExpressRequest, Handle, Layer, LayerMatch, Route, Router } from "./express-internals.js";
 import { dispatchedMethod, handlesMethod, matchLayer, pathnameOf, routerOf } from "./express-internals.js";
 import { type Lifted, liftBoth, type Mark, type Marks, NOTHING_LIFTED } from "./marks.js";
@@ -35,6 +36,8 @@ export interface RouteLookup {
   readonly limits: readonly BoundLimit[];
   /** Express will answer OPTIONS by itself. */
   readonly answersOptions: boolean;
+  /** Limits that were found where they stand, with their neighbours; filled as requests reach them. */
+  readonly runs: Map<Handle, { readonly route: unknown; readonly limits: readonly WantedLimit[] }>;
   /** Stacks that were read, to see whether they have changed since. */
   readonly read: readonly ReadStack[];
 }
@@ -229,6 +232,7 @@ function summarize(walk: Walk): RouteLookup {
     lifted,
     limits: limitsFor(walk.method, marks),
     answersOptions: ahead.length === 0 && walk.optionsRoutes > 0,
+    runs: new Map(),
     read,
   };
 }

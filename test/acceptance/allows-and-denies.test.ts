@@ -12,6 +12,8 @@ const NO = 429;
 
 expectNoUnhandledRejections();
 
+const is = (address: string) => (req: Request) => req.ip === address;
+
 const from = (address: string): Record<string, string> => ({ "x-forwarded-for": address });
 
 async function served(options: LimiterOptions) {
@@ -180,7 +182,7 @@ describe("an entry that expires", () => {
     const until = START + 1000;
     const { status, clock } = await served({
       denyList: [
-        { match: (req) => req.ip === "192.0.2.1", until },
+        { match: is("192.0.2.1"), until },
         { match: "198.51.100.0/24", until: until + 1000 },
       ],
     });
