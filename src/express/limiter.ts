@@ -269,7 +269,8 @@ export class Limiter {
   /** Everything is made anew with the app's settings; what stands in routes already is bound again. */
   #takeSettings(settings: Readonly<Record<string, unknown>>): void {
     const { core, ownsStorage } = this.#resolved;
-    this.#resolved = resolveLimiter(withSettings(this.#options, settings), this.#longLived);
+    const kept = { ...this.#longLived, lists: core.lists };
+    this.#resolved = resolveLimiter(withSettings(this.#options, settings), kept);
     core.guard.close();
     if (ownsStorage) void core.storage.close?.();
     this.#parts.core = this.#resolved.core;
