@@ -15,12 +15,17 @@ export class Counter {
   readonly scope: string;
   /** For keys: escaped, and with its kind, so that no two kinds of scope can meet. */
   readonly name: string;
-  readonly #places = new Map<string, KeyPlace>();
+  /** By policy, not by its name: equal limits may count different clients, and `onFirst` is to hear of each. */
+  readonly #places = new Map<Policy, KeyPlace>();
   readonly #splits = new Map<string, Counter>();
 
-  constructor(scope: string, name: string) {
+  /** The scope by which it is forgotten: a block's and a breach counter's is that of the limit they follow. */
+  readonly ofScope: string;
+
+  constructor(scope: string, name: string, ofScope: string = scope) {
     this.scope = scope;
     this.name = name;
+    this.ofScope = ofScope;
   }
 
   /** The counter split further. The `#` is escaped in every part, so no scope can imitate a split. */
@@ -36,11 +41,11 @@ export class Counter {
 
   /** Where one policy's keys are, made once; `onFirst` hears of it then. */
   place(policy: Policy, keyHead: string, onFirst?: () => void): KeyPlace {
-    const known = this.#places.get(policy.id);
+    const known = this.#places.get(policy);
     if (known !== undefined) return known;
     const place = new KeyPlace(keyHead, this.name, policy.id);
     if (this.#places.size >= MOST_PLACES_KEPT) this.#places.clear();
-    if (this.#places.size < MOST_PLACES_KEPT) this.#places.set(policy.id, place);
+    this.#places.set(policy, place);
     onFirst?.();
     return place;
   }

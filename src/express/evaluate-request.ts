@@ -40,13 +40,17 @@ function bringBackDefaults(phase: LimitedRequest, withoutLimits: readonly BoundL
   const { state } = phase;
   const without = state.withoutLimits.concat(withoutLimits);
   state.withoutLimits = without;
-  if (liftedFor(state).default) return;
+  if (liftedFor(state).default || !withoutLimits.some(isOwn)) return;
   const overriding = [...limitsOnTheWay(state.lookup), ...withoutLimits].filter(
     (bound) => bound.overridesDefaults,
   );
   if (overriding.every((bound) => without.includes(bound))) {
     return collectClaims(phase, phase.phases.defaultLimits(state.lookup, phase.req));
   }
+}
+
+function isOwn({ kind }: BoundLimit): boolean {
+  return kind === "route" || kind === "shared";
 }
 
 function decide(phase: LimitedRequest): MaybePromise<Outcome> {

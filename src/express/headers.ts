@@ -68,6 +68,9 @@ export function writeStandardHeaders(
   else writeDraft7(res, shown);
 }
 
+/** A thousand years: beyond, no date can be written, and none would be read. */
+const LONGEST_WAIT_MS = 31_536_000_000_000;
+
 /** `Retry-After` (RFC 9110, 10.2.3), rounded up. Nothing when no wait can help. */
 export function writeRetryAfter(
   res: ServerResponse,
@@ -75,7 +78,7 @@ export function writeRetryAfter(
   retryAfterMs: Milliseconds,
   now: EpochMilliseconds,
 ): void {
-  if (names.retryAfter === false || !Number.isFinite(retryAfterMs)) return;
+  if (names.retryAfter === false || !(retryAfterMs <= LONGEST_WAIT_MS)) return;
   const seconds = toSeconds(retryAfterMs);
   const value =
     retryAfter === "http-date"

@@ -9,10 +9,9 @@ import { appOf, type ExpressRequest } from "./express-internals.js";
  * Who is counted. `undefined`, `null` and `""` mean "unknown": the address is counted instead. Numbers and
  * bigints are taken as text, anything else that is not text is an error.
  */
-export type KeyFunction = (
-  req: Request,
-  res: Response,
-) => MaybePromise<string | number | bigint | null | undefined>;
+export type KeyFunction = {
+  bivariant(req: Request, res: Response): MaybePromise<string | number | bigint | null | undefined>;
+}["bivariant"];
 
 /** Key functions that return addresses, and the prefix length by which they group IPv6. */
 const ADDRESS_FUNCTIONS = new WeakMap<KeyFunction, number>();

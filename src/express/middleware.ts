@@ -91,7 +91,14 @@ function decideGlobal(request: LimitedRequest): MaybePromise<Outcome> {
     state.lookup = core.lookups.forRequest(req);
     if (state.lookup?.answersOptions === true) return undefined;
   }
-  return evaluate(request, phases.globalLimits(req, state));
+  const wanted = phases.globalLimits(req, state);
+  if (wanted.length === 0) rememberAddress(req);
+  return evaluate(request, wanted);
+}
+
+/** Node forgets the address when the client hangs up, unless it was read before: limits may ask for it later. */
+function rememberAddress(req: Request): void {
+  void req.socket?.remoteAddress;
 }
 
 function decideUndecided(request: LimitedRequest): MaybePromise<Outcome> {
@@ -181,11 +188,15 @@ function run<At>(request: LimitedRequest, next: Next, decide: Decide<At>, at: At
   try {
     outcome = admitAndDecide(request, decide, at);
   } catch (error) {
-    next(toError(error));
+    fail(request, next, error);
     return;
   }
   if (outcome === undefined) next();
-  else if (isPromise(outcome)) outcome.then((decided) => finish(request, decided, next), failWith(next));
+  else if (isPromise(outcome))
+    outcome.then(
+      (decided) => finish(request, decided, next),
+      (error) => fail(request, next, error),
+    );
   else finish(request, outcome, next);
 }
 
@@ -205,11 +216,18 @@ function admitAndDecide<At>(
 function finish(request: LimitedRequest, refused: Outcome | ClientDenied, next: Next): void {
   if (refused === undefined) next();
   else if (refused instanceof ClientDenied) rejectDenied(request, refused, next);
-  else reject(request, refused).then((isPassedOn) => isPassedOn && next(refused.error), failWith(next));
+  else
+    reject(request, refused).then(
+      (isPassedOn) => isPassedOn && next(refused.error),
+      (error) => next(toError(error)),
+    );
 }
 
-function failWith(next: Next): (error: unknown) => void {
-  return (error) => next(toError(error));
+/** Nothing was decided: who goes on after the error is limited by what comes next. */
+function fail({ state }: LimitedRequest, next: Next, error: unknown): void {
+  state.isGlobalDone = false;
+  state.isApplicationDone = false;
+  next(toError(error));
 }
 
 /** To Express, nothing and the words "route" and "router" mean "go on": as errors they would lift the limit. */

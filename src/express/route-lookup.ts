@@ -60,6 +60,8 @@ interface Walk {
   /** Marks in force where the path leads past all routes. */
   atEnd: readonly Mark[];
   optionsRoutes: number;
+  /** A middleware that is none of ours stands on the path, and may answer. */
+  hasForeign: boolean;
 }
 
 /** Where the walk stands: how much of the path is consumed, and what it was called. */
@@ -108,6 +110,7 @@ export class RouteLookups {
       passed: [],
       atEnd: [],
       optionsRoutes: 0,
+      hasForeign: false,
     };
     walk.atEnd = this.#walk({ router, path, prefix, pattern: base, marks: [] }, walk, 0);
     return summarize(walk);
@@ -162,6 +165,7 @@ export class RouteLookups {
       walk.passed.push(...left.filter(({ kind }) => kind === "limit" || inside.prefix !== ""));
       return place.marks;
     }
+    if (mark === undefined && match.path !== "") walk.hasForeign = true;
     if (mark?.kind === "middleware") startHere(walk);
     if (mark?.kind === "limit") {
       walk.mounted.push({ handle: layer.handle, prefix: inside.prefix, pattern: inside.pattern });
@@ -231,7 +235,7 @@ function summarize(walk: Walk): RouteLookup {
     marks,
     lifted,
     limits: limitsFor(walk.method, marks),
-    answersOptions: ahead.length === 0 && walk.optionsRoutes > 0,
+    answersOptions: ahead.length === 0 && walk.optionsRoutes > 0 && !walk.hasForeign,
     runs: new Map(),
     read,
   };
@@ -249,6 +253,7 @@ function startHere(walk: Walk): void {
   if (walk.start !== undefined) return;
   walk.start = walk.candidates.length;
   walk.optionsRoutes = 0;
+  walk.hasForeign = false;
 }
 
 function remember(holder: Router | Route, walk: Walk): void {
