@@ -94,12 +94,12 @@ export function metaCounter(): Counter {
 
 /** The breaches of one limit. Several may count in one place, so the limit is part of the name. */
 export function breachCounter(of: Counter, limit: Policy): Counter {
-  return new Counter(`meta ${of.scope}`, `meta:${of.name}:${limit.id}`);
+  return new Counter(`meta ${of.scope}`, `meta:${of.name}:${limit.id}`, of.scope);
 }
 
 /** The block after a breach of one limit. */
 export function blockCounter(of: Counter, limit: Policy): Counter {
-  return new Counter(`block ${of.scope}`, `block:${of.name}:${limit.id}`);
+  return new Counter(`block ${of.scope}`, `block:${of.name}:${limit.id}`, of.scope);
 }
 
 /** A limit that was wrapped where the look-ahead cannot see its place: by the order in which it was made. */
