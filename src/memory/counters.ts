@@ -147,8 +147,7 @@ export class Counters {
   }
 
   #testState({ policy, cost }: Claim, slot: number, now: StorageInstant): Verdict {
-    const state =
-      slot === NO_SLOT ? this.#states.none(policy) : this.#states.read(this.#segment, slot, policy);
+    const state = slot === NO_SLOT ? undefined : this.#states.read(this.#segment, slot, policy);
     return policy.strategy.test(state, policy, cost, now);
   }
 

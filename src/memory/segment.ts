@@ -12,9 +12,6 @@ export const FAMILY_SHIFT = 2;
 const TAG_WIDTH = 3;
 const VALUE_WIDTH = 2;
 
-/** Bytes of one slot: three 32-bit numbers and two doubles. */
-export const SLOT_BYTES: number = TAG_WIDTH * 4 + VALUE_WIDTH * 8;
-
 /** A segment takes no more slots into use than this part of them: beyond it probes get long. */
 const HIGHEST_LOAD = 0.8;
 
@@ -40,6 +37,11 @@ export class Segment {
     this.capacity = capacity;
     this.tags = new Int32Array(capacity * TAG_WIDTH);
     this.values = new Float64Array(capacity * VALUE_WIDTH);
+  }
+
+  /** Bytes of its arrays: 28 for each slot. */
+  get bytes(): number {
+    return this.tags.byteLength + this.values.byteLength;
   }
 
   /** No slot may be taken any more: time for more slots, or fewer dead ones. */
@@ -75,14 +77,6 @@ export class Segment {
   /** Is there a counter, expired or not? */
   isHeld(slot: number): boolean {
     return this.#mark(slot) > DEAD;
-  }
-
-  low(slot: number): number {
-    return this.tags[slot * TAG_WIDTH] ?? 0;
-  }
-
-  high(slot: number): number {
-    return this.tags[slot * TAG_WIDTH + 1] ?? 0;
   }
 
   family(slot: number): number {
@@ -127,36 +121,70 @@ export class Segment {
     this.tags[slot * TAG_WIDTH + 2] = DEAD;
   }
 
-  /** All slots empty, and so many of them. */
-  empty(capacity: number): void {
+  /** All slots empty, and so many of them, in new arrays: the old ones are the other segment's now. */
+  moveOut(to: Segment, capacity: number): void {
+    to.capacity = this.capacity;
+    to.tags = this.tags;
+    to.values = this.values;
     this.used = 0;
     this.held = 0;
-    if (capacity === this.capacity) {
-      this.tags.fill(EMPTY);
-      return;
-    }
     this.capacity = capacity;
     this.tags = new Int32Array(capacity * TAG_WIDTH);
     this.values = new Float64Array(capacity * VALUE_WIDTH);
   }
 
-  /** Copies a whole slot of another segment to the first empty one on its way. */
-  adopt(from: Segment, slot: number): void {
-    const { capacity } = this;
-    const low = from.low(slot);
-    let to = ((low >>> 16) * capacity) >>> 16;
-    while (!this.isEmpty(to)) to = to + 1 === capacity ? 0 : to + 1;
-    this.used++;
-    this.held++;
-    this.copy(to, from, slot);
+  /** All slots empty; copies of them are in the other segment's arrays, which should be no smaller. */
+  copyOut(to: Segment): void {
+    if (to.tags.length < this.tags.length) {
+      to.tags = new Int32Array(this.tags.length);
+      to.values = new Float64Array(this.values.length);
+    }
+    to.capacity = this.capacity;
+    to.tags.set(this.tags);
+    to.values.set(this.values);
+    this.used = 0;
+    this.held = 0;
+    this.tags.fill(EMPTY);
   }
 
-  /** Copies a whole slot of another segment to this one, whatever is there. */
-  copy(to: number, from: Segment, slot: number): void {
-    for (let i = 0; i < TAG_WIDTH; i++) {
-      this.tags[to * TAG_WIDTH + i] = from.tags[slot * TAG_WIDTH + i] ?? 0;
+  /**
+   * Copies counters from another segment: those whose fingerprint has this value at the bit, or all of them.
+   * They must be strangers here, and there must be room. Hot where a table grows.
+   */
+  adopt(from: Segment, bit = 0, value?: 0 | 1): number {
+    const { tags, values, capacity } = this;
+    let adopted = 0;
+    for (let slot = 0; slot < from.capacity; slot++) {
+      const at = slot * TAG_WIDTH;
+      const mark = from.tags[at + 2] ?? EMPTY;
+      const high = from.tags[at + 1] ?? 0;
+      if (mark <= DEAD || (value !== undefined && ((high >>> bit) & 1) !== value)) continue;
+      const low = from.tags[at] ?? 0;
+      let to = ((low >>> 16) * capacity) >>> 16;
+      while (tags[to * TAG_WIDTH + 2] !== EMPTY) to = to + 1 === capacity ? 0 : to + 1;
+      tags[to * TAG_WIDTH] = low;
+      tags[to * TAG_WIDTH + 1] = high;
+      tags[to * TAG_WIDTH + 2] = mark;
+      values[to * VALUE_WIDTH] = from.values[slot * VALUE_WIDTH] ?? 0;
+      values[to * VALUE_WIDTH + 1] = from.values[slot * VALUE_WIDTH + 1] ?? 0;
+      adopted++;
     }
-    this.setValue(to, from.value(slot), from.expiresAt(slot));
+    this.used += adopted;
+    this.held += adopted;
+    return adopted;
+  }
+
+  /** How many counters have a 1 at this bit of their fingerprint. */
+  heldWithBit(bit: number): number {
+    let held = 0;
+    for (let slot = 0; slot < this.capacity; slot++) {
+      if (this.isHeld(slot)) held += (this.#high(slot) >>> bit) & 1;
+    }
+    return held;
+  }
+
+  #high(slot: number): number {
+    return this.tags[slot * TAG_WIDTH + 1] ?? 0;
   }
 
   #mark(slot: number): number {

@@ -2,7 +2,7 @@ import type { StorageInstant } from "../core/strategy.js";
 import { BlockArena } from "./block-arena.js";
 import { Families } from "./families.js";
 import { Fingerprint } from "./fingerprint.js";
-import { IS_WIDE, Segment, SLOT_BYTES } from "./segment.js";
+import { IS_WIDE, Segment } from "./segment.js";
 
 /** Sizes of a {@link SlotTable}. Tests make them tiny, so that what is rare happens. */
 export interface TableShape {
@@ -42,20 +42,20 @@ export class SlotTable {
   /** By the `#depth` upper bits of a fingerprint; a segment of a lower depth is there more than once. */
   #directory: Segment[] = [];
   #depth = 0;
-  readonly #scratch: Segment;
+  /** Arrays for segments that are laid out anew at the same size, so that no garbage is made. */
+  #scratch = new Segment(0, 0);
 
   constructor(shape: TableShape = DEFAULT_SHAPE) {
     this.#shape = shape;
-    this.#scratch = new Segment(0, 0);
     this.fingerprint = shape.fingerprint ?? new Fingerprint();
     this.clear();
   }
 
   /** What it all takes, but for a few objects per segment. */
   get bytes(): number {
-    let slots = this.#scratch.capacity;
-    for (const segment of this.segments) slots += segment.capacity;
-    return slots * SLOT_BYTES + this.#directory.length * 8 + this.arena.bytes;
+    let bytes = this.#directory.length * 8 + this.arena.bytes + this.#scratch.bytes;
+    for (const segment of this.segments) bytes += segment.bytes;
+    return bytes;
   }
 
   /** The segment of a fingerprint. Hot. */
@@ -91,9 +91,9 @@ export class SlotTable {
       return;
     }
     if (segment.held * 4 >= segment.capacity || segment.capacity <= this.#shape.slotStep) return;
-    this.#carry(segment);
-    segment.empty(this.#capacityFor(this.#scratch.held));
-    this.#place(() => segment);
+    const old = new Segment(0, 0);
+    segment.moveOut(old, this.#capacityFor(segment.held));
+    this.moved += segment.adopt(old);
   }
 
   /** Forgets everything, and gives all memory back. */
@@ -103,7 +103,7 @@ export class SlotTable {
     this.#directory = [...this.segments];
     this.#depth = 0;
     this.size = 0;
-    this.#scratch.empty(0);
+    this.#scratch = new Segment(0, 0);
     this.arena.clear();
     this.families.clear();
   }
@@ -117,26 +117,35 @@ export class SlotTable {
     for (let slot = 0; slot < segment.capacity; slot++) {
       if (segment.isHeld(slot) && segment.expiresAt(slot) <= now) this.release(segment, slot);
     }
-    this.#carry(segment);
+    const { held, capacity } = segment;
+    if (held <= capacity * 0.7 && held >= capacity * 0.5) {
+      segment.copyOut(this.#scratch);
+      this.moved += segment.adopt(this.#scratch);
+    } else this.#resize(segment, high);
+  }
+
+  #resize(segment: Segment, high: number): void {
     const capacity = this.#capacityFor(segment.held);
-    if (capacity <= this.#shape.mostSlots || segment.depth >= this.#shape.mostDepth) {
-      segment.empty(this.#suits(segment) ? segment.capacity : capacity);
-      this.#place(() => segment);
+    if (capacity > this.#shape.mostSlots && segment.depth < this.#shape.mostDepth) {
+      this.#split(segment, this.#indexOf(high));
       return;
     }
-    this.#split(segment, this.#indexOf(high));
+    const old = new Segment(0, 0);
+    segment.moveOut(old, capacity);
+    this.moved += segment.adopt(old);
   }
 
   #split(segment: Segment, index: number): void {
     const bit = 31 - segment.depth;
-    let upperHeld = 0;
-    for (let slot = 0; slot < this.#scratch.held; slot++) upperHeld += (this.#scratch.high(slot) >>> bit) & 1;
+    const upperHeld = segment.heldWithBit(bit);
+    const lowerHeld = segment.held - upperHeld;
+    const old = new Segment(0, 0);
+    segment.moveOut(old, this.#capacityFor(lowerHeld));
     segment.depth++;
-    segment.empty(this.#capacityFor(this.#scratch.held - upperHeld));
     const upper = new Segment(this.#capacityFor(upperHeld), segment.depth);
     this.segments.push(upper);
     this.#enter(upper, index);
-    this.#place((high) => ((high >>> bit) & 1 ? upper : segment));
+    this.moved += segment.adopt(old, bit, 0) + upper.adopt(old, bit, 1);
   }
 
   /** The upper half of what the index' segment had belongs to the new one. */
@@ -150,28 +159,6 @@ export class SlotTable {
     const half = 2 ** (this.#depth - upper.depth);
     const start = Math.floor(at / (2 * half)) * 2 * half + half;
     this.#directory.fill(upper, start, start + half);
-  }
-
-  /** Copies a segment's counters to the scratch segment, close together. */
-  #carry(segment: Segment): void {
-    const scratch = this.#scratch;
-    if (scratch.capacity < segment.held) scratch.empty(Math.max(segment.held, this.#shape.mostSlots));
-    scratch.held = 0;
-    for (let slot = 0; slot < segment.capacity; slot++) {
-      if (segment.isHeld(slot)) scratch.copy(scratch.held++, segment, slot);
-    }
-  }
-
-  /** Copies the carried counters to where they belong now. */
-  #place(segmentOf: (high: number) => Segment): void {
-    const scratch = this.#scratch;
-    for (let slot = 0; slot < scratch.held; slot++) segmentOf(scratch.high(slot)).adopt(scratch, slot);
-    this.moved += scratch.held;
-  }
-
-  /** Neither near full nor far too large: the same arrays can stay. */
-  #suits({ held, capacity }: Segment): boolean {
-    return held <= capacity * 0.7 && held >= capacity * 0.5;
   }
 
   #capacityFor(held: number): number {

@@ -15,7 +15,8 @@ export class Upkeep {
   /** Of its own: the newcomer's state is read while candidates are. */
   readonly #states: SlotStates;
   #segmentIndex = 0;
-  #slot = -1;
+  /** The next one. */
+  #slot = 0;
   #evicted = 0;
 
   constructor(table: SlotTable) {
@@ -30,11 +31,16 @@ export class Upkeep {
 
   /** Passes so many slots. Shrinks a segment that it leaves nearly empty. */
   sweep(slots: number, now: StorageInstant): void {
-    for (let i = 0; i < slots; i++) {
-      const segment = this.#advance();
-      if (isExpired(segment, this.#slot, now)) this.#table.release(segment, this.#slot);
-      if (this.#slot === segment.capacity - 1) this.#table.shrink(segment);
+    const segment = this.#segment();
+    const end = Math.min(this.#slot + slots, segment.capacity);
+    for (let slot = this.#slot; slot < end; slot++) {
+      if (isExpired(segment, slot, now)) this.#table.release(segment, slot);
     }
+    this.#slot = end;
+    if (end < segment.capacity) return;
+    this.#slot = 0;
+    this.#segmentIndex++;
+    this.#table.shrink(segment);
   }
 
   /** Drops the first expired counter that the hand meets, else of some the one that matters least. */
@@ -43,15 +49,16 @@ export class Upkeep {
     const most = Math.min(MOST_CANDIDATES, this.#table.size);
     const few = Math.min(CANDIDATES, most);
     for (let seen = 0; seen < (least > newcomersDebt ? most : few); ) {
-      const segment = this.#advance();
-      if (!segment.isHeld(this.#slot)) continue;
-      if (isExpired(segment, this.#slot, now)) {
-        this.#table.release(segment, this.#slot);
+      const segment = this.#segment();
+      const slot = this.#slot++;
+      if (!segment.isHeld(slot)) continue;
+      if (segment.expiresAt(slot) <= now) {
+        this.#table.release(segment, slot);
         return;
       }
       seen++;
-      const weight = this.#weight(segment, this.#slot, now);
-      if (weight < least) [victim, victimsSlot, least] = [segment, this.#slot, weight];
+      const weight = this.#weight(segment, slot, now);
+      if (weight < least) [victim, victimsSlot, least] = [segment, slot, weight];
     }
     this.#table.release(victim, victimsSlot);
     this.#evicted++;
@@ -69,19 +76,16 @@ export class Upkeep {
     return segment.has(slot, HAS_REFUSED) ? 1 + debt : debt;
   }
 
+  /** The segment in which the next slot is. */
   #segment(): Segment {
     const { segments } = this.#table;
-    if (this.#segmentIndex >= segments.length) this.#segmentIndex = 0;
-    const segment = segments[this.#segmentIndex];
+    let segment = segments[this.#segmentIndex];
+    if (segment !== undefined && this.#slot < segment.capacity) return segment;
+    this.#slot = 0;
+    this.#segmentIndex = this.#segmentIndex + 1 < segments.length ? this.#segmentIndex + 1 : 0;
+    segment = segments[this.#segmentIndex];
     if (segment === undefined) throw new RangeError("The table has no segment.");
     return segment;
-  }
-
-  #advance(): Segment {
-    if (++this.#slot < this.#segment().capacity) return this.#segment();
-    this.#slot = 0;
-    this.#segmentIndex++;
-    return this.#segment();
   }
 }
 
