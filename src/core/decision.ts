@@ -67,8 +67,10 @@ export function isShownBefore(aPolicy: Policy, a: Verdict, bPolicy: Policy, b: V
 export function shownIndex(claims: readonly Claim[], verdicts: readonly Verdict[]): number {
   let shown = -1;
   for (let i = 0; i < claims.length; i++) {
-    const [claim, verdict] = [claims[i], verdicts[i]];
-    const [shownClaim, shownVerdict] = [claims[shown], verdicts[shown]];
+    const claim = claims[i];
+    const verdict = verdicts[i];
+    const shownClaim = claims[shown];
+    const shownVerdict = verdicts[shown];
     if (claim === undefined || verdict === undefined) continue;
     if (shownClaim === undefined || shownVerdict === undefined) shown = i;
     else if (isShownBefore(claim.policy, verdict, shownClaim.policy, shownVerdict)) shown = i;

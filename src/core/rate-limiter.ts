@@ -44,6 +44,18 @@ export interface HitCallOptions {
   readonly burst?: number | undefined;
 }
 
+/** A policy and where its keys are. */
+interface Counter {
+  readonly policy: Policy;
+  readonly place: KeyPlace;
+}
+
+/** What a call meant, and the counters that followed from it. */
+interface KnownCounters extends Pick<HitCallOptions, "scope" | "strategy" | "burst"> {
+  readonly limits?: Limits;
+  readonly counters: readonly Counter[];
+}
+
 /** Texts parsed before, for callers that pass them anew with every hit. */
 const MOST_REMEMBERED_LIMITS = 1000;
 
@@ -65,6 +77,7 @@ export class RateLimiter {
   readonly #head: string;
   readonly #places = new Map<string, Map<string, KeyPlace>>();
   readonly #policies = new Map<string, readonly Policy[]>();
+  #lastCounters: KnownCounters = { counters: [] };
 
   constructor(options: RateLimiterOptions) {
     this.storage = options.storage;
@@ -103,12 +116,33 @@ export class RateLimiter {
     const cost = checkCost(options.cost ?? 1);
     const owner = escapeKeyPart(checkKey(key));
     const claims: KeyedClaim[] = [];
-    for (const policy of this.#policiesOf(limits, options)) {
-      const place = this.#placeOf(policy, scope);
-      if (claims.some((claim) => isSameCounter(claim, place, owner))) continue;
+    for (const { policy, place } of this.#countersOf(limits, scope, options)) {
+      if (claims.length > 0 && claims.some((claim) => isSameCounter(claim, place, owner))) continue;
       claims.push(new KeyedClaim({ policy, place, owner, cost, role: "limit", who: key, scope }));
     }
     return claims;
+  }
+
+  /** Hot: most callers pass the same text in every call. */
+  #countersOf(limits: Limits, scope: string, options: HitCallOptions): readonly Counter[] {
+    const strategy = options.strategy ?? this.strategy;
+    const { burst } = options;
+    const last = this.#lastCounters;
+    if (
+      typeof limits === "string" &&
+      last.limits === limits &&
+      last.scope === scope &&
+      last.strategy === strategy &&
+      last.burst === burst
+    ) {
+      return last.counters;
+    }
+    const counters = this.#policiesOf(limits, options).map((policy) => ({
+      policy,
+      place: this.#placeOf(policy, scope),
+    }));
+    this.#lastCounters = { limits, scope, strategy, burst, counters };
+    return counters;
   }
 
   #placeOf(policy: Policy, scope: string): KeyPlace {
@@ -189,13 +223,27 @@ export function toDecision(
   now: number,
 ): Decision {
   const limits: LimitDecision[] = [];
+  let allowed = true;
   for (let i = 0; i < claims.length; i++) {
-    const [claim, verdict] = [claims[i], verdicts[i]];
-    if (claim !== undefined && verdict !== undefined) limits.push(limitDecision(claim, verdict, now));
+    const claim = claims[i];
+    const verdict = verdicts[i];
+    if (claim === undefined || verdict === undefined) continue;
+    limits.push(limitDecision(claim, verdict, now));
+    allowed &&= verdict.allowed;
   }
-  const shown = limits[shownIndex(claims, verdicts)];
+  const shown = limits[claims.length === 1 ? 0 : shownIndex(claims, verdicts)];
   if (shown === undefined) throw new ConfigurationError("At least one limit is needed, got an empty list.");
-  return { ...shown, allowed: limits.every((limit) => limit.allowed), limits };
+  return {
+    limit: shown.limit,
+    key: shown.key,
+    scope: shown.scope,
+    allowed,
+    used: shown.used,
+    remaining: shown.remaining,
+    resetAt: shown.resetAt,
+    retryAfterMs: shown.retryAfterMs,
+    limits,
+  };
 }
 
 function checkKey(key: string): string {

@@ -10,9 +10,6 @@ import { verdictOf, windowHasRoom, windowRefuses } from "./verdicts.js";
 /** How many slots are looked at, on each new key, for counters that expired. */
 const SLOTS_SWEPT_PER_NEW_KEY = 4;
 
-/** For a counter that is not there. */
-const NO_SLOT = -1;
-
 /**
  * One counter at a time: finds its slot, runs its strategy, keeps what follows.
  *
@@ -44,7 +41,7 @@ export class Counters {
     const { policy, cost } = claim;
     const slot = this.#liveSlot(this.#places.locate(claim), now);
     if (policy.strategy.name !== "fixed-window") return this.#testState(claim, slot, now).allowed;
-    const count = slot === NO_SLOT ? 0 : this.#segment.value(slot);
+    const count = slot < 0 ? 0 : this.#segment.value(slot);
     return count + cost <= policy.limit.amount && policy.limit.amount > 0;
   }
 
@@ -65,7 +62,7 @@ export class Counters {
   refund({ claim, receipt }: Charge, now: StorageInstant): void {
     const { policy, cost } = claim;
     const slot = this.#liveSlot(this.#places.locate(claim), now);
-    if (slot === NO_SLOT) return;
+    if (slot < 0) return;
     const state = this.#states.read(this.#segment, slot, policy);
     const left = policy.strategy.refund(state, policy, cost, receipt, now);
     if (left === undefined) this.#table.release(this.#segment, slot);
@@ -74,13 +71,13 @@ export class Counters {
 
   clear(claim: Claim): void {
     const slot = this.#slot(this.#places.locate(claim));
-    if (slot !== NO_SLOT) this.#table.release(this.#segment, slot);
+    if (slot >= 0) this.#table.release(this.#segment, slot);
   }
 
   /** Remembers that a counter stood in somebody's way: it is the last to make room for others. */
   noteRefusal(claim: Claim, { remaining }: Verdict): void {
     const slot = this.#slot(this.#places.locate(claim));
-    if (slot !== NO_SLOT) this.#segment.flag(slot, HAS_REFUSED, remaining === 0);
+    if (slot >= 0) this.#segment.flag(slot, HAS_REFUSED, remaining === 0);
   }
 
   /** Forgets the counters whose keys begin so; the prefix ends at the brace before the client, or earlier. */
@@ -105,7 +102,7 @@ export class Counters {
     const { amount, windowMs } = policy.limit;
     const slot = this.#slot(place);
     const segment = this.#segment;
-    const isOpen = slot !== NO_SLOT && segment.expiresAt(slot) > now;
+    const isOpen = slot >= 0 && segment.expiresAt(slot) > now;
     const endsAt = isOpen ? segment.expiresAt(slot) : now + windowMs;
     const before = isOpen ? segment.value(slot) : 0;
     const count = before + cost;
@@ -113,11 +110,11 @@ export class Counters {
       if (isOpen) segment.flag(slot, HAS_REFUSED, before === amount);
       return windowRefuses(policy, before, endsAt, cost, now);
     }
-    if (slot !== NO_SLOT && count > 0) {
+    if (slot >= 0 && count > 0) {
       segment.setValue(slot, count, endsAt);
       if (segment.has(slot, HAS_REFUSED)) segment.flag(slot, HAS_REFUSED, false);
     } else if (count > 0) {
-      const seat = this.#seat(place, count / amount, now);
+      const seat = this.#seat(place, slot, count / amount, now);
       this.#segment.setValue(seat, count, endsAt);
       this.upkeep.sweep(SLOTS_SWEPT_PER_NEW_KEY, now);
     }
@@ -128,18 +125,17 @@ export class Counters {
     const { policy, cost } = claim;
     const { strategy } = policy;
     const slot = this.#liveSlot(place, now);
-    const before =
-      slot === NO_SLOT ? this.#states.none(policy) : this.#states.read(this.#segment, slot, policy);
+    const before = slot < 0 ? this.#states.none(policy) : this.#states.read(this.#segment, slot, policy);
     const verdict = strategy.hit(before, policy, cost, now);
     const { state, expiresAt, allowed, remaining } = verdict;
     if (state === undefined) {
-      if (slot !== NO_SLOT) this.#table.release(this.#segment, slot);
-    } else if (slot !== NO_SLOT) {
+      if (slot >= 0) this.#table.release(this.#segment, slot);
+    } else if (slot >= 0) {
       this.#states.write(this.#segment, slot, policy, state, expiresAt);
       this.#segment.flag(slot, HAS_REFUSED, !allowed && remaining === 0);
     } else {
       const isFull = this.#table.size >= this.#maxKeys;
-      const seat = this.#seat(place, isFull ? strategy.debt(state, policy, now) : 0, now);
+      const seat = this.#seat(place, slot, isFull ? strategy.debt(state, policy, now) : 0, now);
       this.#states.write(this.#segment, seat, policy, state, expiresAt);
       this.upkeep.sweep(SLOTS_SWEPT_PER_NEW_KEY, now);
     }
@@ -147,11 +143,11 @@ export class Counters {
   }
 
   #testState({ policy, cost }: Claim, slot: number, now: StorageInstant): Verdict {
-    const state = slot === NO_SLOT ? undefined : this.#states.read(this.#segment, slot, policy);
+    const state = slot < 0 ? undefined : this.#states.read(this.#segment, slot, policy);
     return policy.strategy.test(state, policy, cost, now);
   }
 
-  /** The slot of the counter located last, expired or not. */
+  /** The slot of the counter located last, expired or not; the complement of one that it may have. */
   #slot(place: Place): number {
     const { low, high } = this.#places;
     this.#segment = this.#table.segmentOf(high);
@@ -161,16 +157,16 @@ export class Counters {
   /** The slot of the counter located last; an expired one is released. */
   #liveSlot(place: Place, now: StorageInstant): number {
     const slot = this.#slot(place);
-    if (slot === NO_SLOT || this.#segment.expiresAt(slot) > now) return slot;
+    if (slot < 0 || this.#segment.expiresAt(slot) > now) return slot;
     this.#table.release(this.#segment, slot);
-    return NO_SLOT;
+    return ~slot;
   }
 
   /** Gives the counter located last a slot. Its value is to be written, before anything else happens. */
-  #seat(place: Place, debt: number, now: StorageInstant): number {
+  #seat(place: Place, notFound: number, debt: number, now: StorageInstant): number {
     const { low, high } = this.#places;
     const table = this.#table;
-    const slot = table.reserve(low, high, now);
+    const slot = table.reserve(~notFound, low, high, now);
     if (table.size >= this.#maxKeys) this.upkeep.makeRoom(debt, now);
     this.#segment = table.segmentOf(high);
     this.#segment.take(slot, low, high, this.#places.join(place));

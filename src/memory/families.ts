@@ -1,5 +1,8 @@
 import type { Policy } from "../core/strategy.js";
 
+/** An id that no slot holds. */
+export const NO_FAMILY = -1;
+
 /** Where a counter belongs, as far as many have it in common: what a slot says by a number. */
 export interface Family {
   /** The start of its keys, up to the brace before the client; empty for keys without one. */

@@ -1,7 +1,7 @@
 import type { KeyPlace } from "../core/key.js";
 import type { Claim } from "../core/storage.js";
 import type { Policy } from "../core/strategy.js";
-import { type Families, type Family, familyName } from "./families.js";
+import { type Families, type Family, familyName, NO_FAMILY } from "./families.js";
 import type { Fingerprint } from "./fingerprint.js";
 
 /** What all keys of one place share: their half of the fingerprint, and their family. */
@@ -17,8 +17,6 @@ export interface Place {
 
 /** Places of claims that come without one. */
 const MOST_PLACES_BY_TEXT = 1000;
-
-const NO_FAMILY = -1;
 
 /**
  * Finds a claim's place and fingerprint without joining or keeping its key.

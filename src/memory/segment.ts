@@ -13,7 +13,7 @@ const TAG_WIDTH = 3;
 const VALUE_WIDTH = 2;
 
 /** A segment takes no more slots into use than this part of them: beyond it probes get long. */
-const HIGHEST_LOAD = 0.8;
+const HIGHEST_LOAD = 0.82;
 
 /**
  * A small hash table of its own: open addressing, linear probing.
@@ -49,25 +49,22 @@ export class Segment {
     return this.used >= Math.floor(this.capacity * HIGHEST_LOAD);
   }
 
-  /** The slot of this counter, expired or not; -1 when there is none. Hot. */
+  /**
+   * The slot of this counter, expired or not. When there is none the complement (`~`) of the slot that it may
+   * have: the first on the way that is dead, or the empty one at its end. Hot.
+   */
   find(low: number, high: number, family: number): number {
     const { tags, capacity } = this;
     let slot = ((low >>> 16) * capacity) >>> 16;
-    for (;;) {
+    let free = -1;
+    for (; ; slot = slot + 1 === capacity ? 0 : slot + 1) {
       const at = slot * TAG_WIDTH;
       const mark = tags[at + 2] ?? EMPTY;
-      if (mark === EMPTY) return -1;
       if (tags[at] === low && tags[at + 1] === high && mark >> FAMILY_SHIFT === family) return slot;
-      slot = slot + 1 === capacity ? 0 : slot + 1;
+      if (mark > DEAD) continue;
+      if (free < 0) free = slot;
+      if (mark === EMPTY) return ~free;
     }
-  }
-
-  /** The first slot on the way that a newcomer may have: empty, dead or expired. */
-  findRoom(low: number, now: StorageInstant): number {
-    const { capacity } = this;
-    let slot = ((low >>> 16) * capacity) >>> 16;
-    while (this.isHeld(slot) && this.expiresAt(slot) > now) slot = slot + 1 === capacity ? 0 : slot + 1;
-    return slot;
   }
 
   isEmpty(slot: number): boolean {

@@ -1,6 +1,6 @@
 import type { StorageInstant } from "../core/strategy.js";
 import { BlockArena } from "./block-arena.js";
-import { Families } from "./families.js";
+import { Families, NO_FAMILY } from "./families.js";
 import { Fingerprint } from "./fingerprint.js";
 import { IS_WIDE, Segment } from "./segment.js";
 
@@ -18,7 +18,7 @@ export interface TableShape {
 const DEFAULT_SHAPE: TableShape = { mostSlots: 4096, slotStep: 64, mostDepth: 16 };
 
 /** How much of a segment is used when it was laid out anew. */
-const FRESH_LOAD = 0.64;
+const FRESH_LOAD = 0.62;
 
 /**
  * All counters: segments that are found by the upper bits of a fingerprint, as in extendible hashing.
@@ -65,15 +65,12 @@ export class SlotTable {
     return segment;
   }
 
-  /** Makes sure that the fingerprint's segment can take one more; its slot is free then. */
-  reserve(low: number, high: number, now: StorageInstant): number {
-    for (;;) {
-      const segment = this.segmentOf(high);
-      const slot = segment.findRoom(low, now);
-      if (segment.isHeld(slot)) this.release(segment, slot);
-      if (!segment.isEmpty(slot) || !segment.isFull) return slot;
-      this.#layOutAnew(segment, high, now);
-    }
+  /** The slot for a newcomer for which `find` offered this one: there, unless its segment is full. */
+  reserve(offered: number, low: number, high: number, now: StorageInstant): number {
+    const segment = this.segmentOf(high);
+    if (!segment.isFull || !segment.isEmpty(offered)) return offered;
+    this.#layOutAnew(segment, high, now);
+    return ~this.segmentOf(high).find(low, high, NO_FAMILY);
   }
 
   /** Forgets the counter in a slot. */
