@@ -4,8 +4,8 @@ const SMALLEST_BLOCK = 8;
 /** Small blocks share an array of so many doubles. */
 const CHUNK_LENGTH = 1024;
 
-/** A reference is the block's number in its size times this, plus the size's number. */
-const SIZES = 64;
+/** A reference is the block's number in its size times this, plus the size's number: below 2^32. */
+const SIZES = 32;
 
 const NONE = -1;
 

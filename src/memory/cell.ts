@@ -2,7 +2,10 @@ import type { StorageInstant } from "../core/strategy.js";
 import type { BlockArena } from "./block-arena.js";
 import { IS_WIDE, type Segment } from "./segment.js";
 
-/** One slot's value, opened: one number and an instant, or the instant and a block of the arena. */
+/** Numbers from here on do not fit into a slot. */
+export const SLOT_NUMBERS: number = 2 ** 32;
+
+/** One slot's value, opened: a number and an instant, or a block of the arena and the instant. */
 export class Cell {
   readonly arena: BlockArena;
   /** The number, or where the state is wide the block that holds it. */
@@ -32,8 +35,12 @@ export class Cell {
     segment.flag(slot, IS_WIDE, this.isWide);
   }
 
-  /** A state of one number. */
+  /** A state of one number: in the slot if it is a whole number below 2^32, else in a block. */
   setNumber(value: number): void {
+    if (value < 0 || value >= SLOT_NUMBERS) {
+      this.setNumbers(value);
+      return;
+    }
     this.drop();
     this.value = value;
   }
@@ -48,6 +55,11 @@ export class Cell {
   setNumbers(...numbers: readonly number[]): void {
     if (!this.isWide) this.setBlock(this.arena.take(numbers.length));
     this.arena.arrayOf(this.value).set(numbers, this.arena.offsetOf(this.value));
+  }
+
+  /** What `setNumber` took. */
+  get single(): number {
+    return this.isWide ? this.number(0) : this.value;
   }
 
   /** One of several numbers. */

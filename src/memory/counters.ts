@@ -2,7 +2,7 @@ import type { Charge, Claim } from "../core/storage.js";
 import type { StorageInstant, Verdict } from "../core/strategy.js";
 import { type Place, Places } from "./places.js";
 import { HAS_REFUSED, type Segment } from "./segment.js";
-import { SlotStates } from "./slot-states.js";
+import { isPlainWindow, SlotStates } from "./slot-states.js";
 import type { SlotTable } from "./slot-table.js";
 import { Upkeep } from "./upkeep.js";
 import { verdictOf, windowHasRoom, windowRefuses } from "./verdicts.js";
@@ -40,7 +40,7 @@ export class Counters {
   fits(claim: Claim, now: StorageInstant): boolean {
     const { policy, cost } = claim;
     const slot = this.#liveSlot(this.#places.locate(claim), now);
-    if (policy.strategy.name !== "fixed-window") return this.#testState(claim, slot, now).allowed;
+    if (!isPlainWindow(policy)) return this.#testState(claim, slot, now).allowed;
     const count = slot < 0 ? 0 : this.#segment.value(slot);
     return count + cost <= policy.limit.amount && policy.limit.amount > 0;
   }
@@ -54,7 +54,7 @@ export class Counters {
   /** Charges the cost if it fits. */
   charge(claim: Claim, now: StorageInstant): Verdict {
     const place = this.#places.locate(claim);
-    if (claim.policy.strategy.name === "fixed-window") return this.#chargeWindow(claim, place, now);
+    if (isPlainWindow(claim.policy)) return this.#chargeWindow(claim, place, now);
     return this.#chargeState(claim, place, now);
   }
 

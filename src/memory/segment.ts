@@ -1,16 +1,21 @@
 import type { StorageInstant } from "../core/strategy.js";
 
-/** What the third number of a slot's tag says when it holds no counter. */
+/** What a slot's mark says when it holds no counter. */
 const EMPTY = 0;
 const DEAD = 1;
 
-/** The lowest bits of the third number; the rest is the family's id, from 1. */
+/** The lowest bits of a mark; the rest is the family's id, from 1. */
 export const IS_WIDE = 1;
 export const HAS_REFUSED = 2;
 export const FAMILY_SHIFT = 2;
 
-const TAG_WIDTH = 3;
-const VALUE_WIDTH = 2;
+/** A slot is six 32-bit numbers, of which the last two are one double: the expiry. */
+const WIDTH = 6;
+const HIGH = 1;
+const MARK = 2;
+const VALUE = 3;
+const DOUBLES = 3;
+const EXPIRY = 2;
 
 /** A segment takes no more slots into use than this part of them: beyond it probes get long. */
 const HIGHEST_LOAD = 0.82;
@@ -18,30 +23,30 @@ const HIGHEST_LOAD = 0.82;
 /**
  * A small hash table of its own: open addressing, linear probing.
  *
- * A slot is a tag and a value. The tag: both halves of the fingerprint, then family and flags, or `EMPTY` (a
- * probe ends here), or `DEAD` (a probe goes on, a newcomer may sit down). The value: a number whose meaning is
- * the strategy's, and the instant at which the counter expires.
+ * A slot: both halves of the fingerprint; a mark, which is family and flags, or `EMPTY` (a probe ends here), or
+ * `DEAD` (a probe goes on, a newcomer may sit down); a number from 0 to 2^32 - 1 whose meaning is the
+ * strategy's; the instant at which the counter expires. All in one place: a hit waits for memory once.
  */
 export class Segment {
   /** So many of the fingerprint's upper bits are the same in all its counters. */
   depth: number;
   capacity: number;
-  tags: Int32Array;
-  values: Float64Array;
   /** Slots that are not empty, and those among them that hold a counter. */
   used = 0;
   held = 0;
+  /** Two views of the same memory. */
+  #words: Int32Array;
+  #doubles: Float64Array;
 
   constructor(capacity: number, depth: number) {
     this.depth = depth;
     this.capacity = capacity;
-    this.tags = new Int32Array(capacity * TAG_WIDTH);
-    this.values = new Float64Array(capacity * VALUE_WIDTH);
+    this.#words = new Int32Array(capacity * WIDTH);
+    this.#doubles = new Float64Array(this.#words.buffer);
   }
 
-  /** Bytes of its arrays: 28 for each slot. */
   get bytes(): number {
-    return this.tags.byteLength + this.values.byteLength;
+    return this.#words.byteLength;
   }
 
   /** No slot may be taken any more: time for more slots, or fewer dead ones. */
@@ -54,13 +59,14 @@ export class Segment {
    * have: the first on the way that is dead, or the empty one at its end. Hot.
    */
   find(low: number, high: number, family: number): number {
-    const { tags, capacity } = this;
+    const words = this.#words;
+    const { capacity } = this;
     let slot = ((low >>> 16) * capacity) >>> 16;
     let free = -1;
     for (; ; slot = slot + 1 === capacity ? 0 : slot + 1) {
-      const at = slot * TAG_WIDTH;
-      const mark = tags[at + 2] ?? EMPTY;
-      if (tags[at] === low && tags[at + 1] === high && mark >> FAMILY_SHIFT === family) return slot;
+      const at = slot * WIDTH;
+      const mark = words[at + MARK] ?? EMPTY;
+      if (words[at] === low && words[at + HIGH] === high && mark >> FAMILY_SHIFT === family) return slot;
       if (mark > DEAD) continue;
       if (free < 0) free = slot;
       if (mark === EMPTY) return ~free;
@@ -86,84 +92,84 @@ export class Segment {
 
   flag(slot: number, flag: number, isSet: boolean): void {
     const mark = this.#mark(slot);
-    this.tags[slot * TAG_WIDTH + 2] = isSet ? mark | flag : mark & ~flag;
+    this.#words[slot * WIDTH + MARK] = isSet ? mark | flag : mark & ~flag;
   }
 
   value(slot: number): number {
-    return this.values[slot * VALUE_WIDTH] ?? 0;
+    return (this.#words[slot * WIDTH + VALUE] ?? 0) >>> 0;
   }
 
   expiresAt(slot: number): StorageInstant {
-    return this.values[slot * VALUE_WIDTH + 1] ?? 0;
+    return this.#doubles[slot * DOUBLES + EXPIRY] ?? 0;
   }
 
+  /** A whole number from 0 to 2^32 - 1, and an instant. */
   setValue(slot: number, value: number, expiresAt: StorageInstant): void {
-    this.values[slot * VALUE_WIDTH] = value;
-    this.values[slot * VALUE_WIDTH + 1] = expiresAt;
+    this.#words[slot * WIDTH + VALUE] = value;
+    this.#doubles[slot * DOUBLES + EXPIRY] = expiresAt;
   }
 
   /** Seats a counter in a slot that holds none. */
   take(slot: number, low: number, high: number, family: number): void {
     if (this.isEmpty(slot)) this.used++;
     this.held++;
-    const at = slot * TAG_WIDTH;
-    this.tags[at] = low;
-    this.tags[at + 1] = high;
-    this.tags[at + 2] = family << FAMILY_SHIFT;
+    const at = slot * WIDTH;
+    this.#words[at] = low;
+    this.#words[at + HIGH] = high;
+    this.#words[at + MARK] = family << FAMILY_SHIFT;
   }
 
   /** The counter goes; probes still pass, so what sits behind it is found. */
   leave(slot: number): void {
     this.held--;
-    this.tags[slot * TAG_WIDTH + 2] = DEAD;
+    this.#words[slot * WIDTH + MARK] = DEAD;
   }
 
-  /** All slots empty, and so many of them, in new arrays: the old ones are the other segment's now. */
+  /** All slots empty, and so many of them, in new memory: the old one is the other segment's now. */
   moveOut(to: Segment, capacity: number): void {
     to.capacity = this.capacity;
-    to.tags = this.tags;
-    to.values = this.values;
+    to.#words = this.#words;
+    to.#doubles = this.#doubles;
     this.used = 0;
     this.held = 0;
     this.capacity = capacity;
-    this.tags = new Int32Array(capacity * TAG_WIDTH);
-    this.values = new Float64Array(capacity * VALUE_WIDTH);
+    this.#words = new Int32Array(capacity * WIDTH);
+    this.#doubles = new Float64Array(this.#words.buffer);
   }
 
-  /** All slots empty; copies of them are in the other segment's arrays, which should be no smaller. */
+  /** All slots empty; copies of them are in the other segment, whose memory grows if it must. */
   copyOut(to: Segment): void {
-    if (to.tags.length < this.tags.length) {
-      to.tags = new Int32Array(this.tags.length);
-      to.values = new Float64Array(this.values.length);
-    }
+    if (to.bytes < this.bytes) to.moveOut(to, this.capacity);
     to.capacity = this.capacity;
-    to.tags.set(this.tags);
-    to.values.set(this.values);
+    to.#words.set(this.#words);
     this.used = 0;
     this.held = 0;
-    this.tags.fill(EMPTY);
+    this.#words.fill(0);
   }
 
   /**
    * Copies counters from another segment: those whose fingerprint has this value at the bit, or all of them.
-   * They must be strangers here, and there must be room. Hot where a table grows.
+   * They must be strangers here, and there must be room. Gives their number. Hot where a table grows.
    */
   adopt(from: Segment, bit = 0, value?: 0 | 1): number {
-    const { tags, values, capacity } = this;
+    const words = this.#words;
+    const doubles = this.#doubles;
+    const source = from.#words;
+    const { capacity } = this;
     let adopted = 0;
     for (let slot = 0; slot < from.capacity; slot++) {
-      const at = slot * TAG_WIDTH;
-      const mark = from.tags[at + 2] ?? EMPTY;
-      const high = from.tags[at + 1] ?? 0;
+      const at = slot * WIDTH;
+      const mark = source[at + MARK] ?? EMPTY;
+      const high = source[at + HIGH] ?? 0;
       if (mark <= DEAD || (value !== undefined && ((high >>> bit) & 1) !== value)) continue;
-      const low = from.tags[at] ?? 0;
+      const low = source[at] ?? 0;
       let to = ((low >>> 16) * capacity) >>> 16;
-      while (tags[to * TAG_WIDTH + 2] !== EMPTY) to = to + 1 === capacity ? 0 : to + 1;
-      tags[to * TAG_WIDTH] = low;
-      tags[to * TAG_WIDTH + 1] = high;
-      tags[to * TAG_WIDTH + 2] = mark;
-      values[to * VALUE_WIDTH] = from.values[slot * VALUE_WIDTH] ?? 0;
-      values[to * VALUE_WIDTH + 1] = from.values[slot * VALUE_WIDTH + 1] ?? 0;
+      while (words[to * WIDTH + MARK] !== EMPTY) to = to + 1 === capacity ? 0 : to + 1;
+      words[to * WIDTH] = low;
+      words[to * WIDTH + HIGH] = high;
+      words[to * WIDTH + MARK] = mark;
+      words[to * WIDTH + VALUE] = source[at + VALUE] ?? 0;
+      doubles[to * DOUBLES + EXPIRY] = from.expiresAt(slot);
       adopted++;
     }
     this.used += adopted;
@@ -175,16 +181,12 @@ export class Segment {
   heldWithBit(bit: number): number {
     let held = 0;
     for (let slot = 0; slot < this.capacity; slot++) {
-      if (this.isHeld(slot)) held += (this.#high(slot) >>> bit) & 1;
+      if (this.isHeld(slot)) held += ((this.#words[slot * WIDTH + HIGH] ?? 0) >>> bit) & 1;
     }
     return held;
   }
 
-  #high(slot: number): number {
-    return this.tags[slot * TAG_WIDTH + 1] ?? 0;
-  }
-
   #mark(slot: number): number {
-    return this.tags[slot * TAG_WIDTH + 2] ?? EMPTY;
+    return this.#words[slot * WIDTH + MARK] ?? EMPTY;
   }
 }

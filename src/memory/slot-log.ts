@@ -1,6 +1,6 @@
 import type { StorageInstant } from "../core/strategy.js";
 import type { BlockArena } from "./block-arena.js";
-import type { Cell } from "./cell.js";
+import { type Cell, SLOT_NUMBERS } from "./cell.js";
 
 /** Before the ring: where it begins, how many entries it has, the sum of their costs. */
 const HEAD = 0;
@@ -45,6 +45,7 @@ export class SlotLog {
 
   /** Writes to a cell what was not written in place. */
   close(cell: Cell): void {
+    if (this.#block === NO_BLOCK && this.total >= SLOT_NUMBERS) this.#grow();
     if (this.#block === NO_BLOCK) cell.setNumber(this.total);
     else cell.setBlock(this.#block);
   }

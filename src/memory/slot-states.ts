@@ -4,7 +4,7 @@ import type { SlidingWindowState } from "../core/strategies/sliding-window-count
 import type { TokenBucketState } from "../core/strategies/token-bucket.js";
 import type { Policy, StorageInstant, Strategy } from "../core/strategy.js";
 import type { BlockArena } from "./block-arena.js";
-import { Cell } from "./cell.js";
+import { Cell, SLOT_NUMBERS } from "./cell.js";
 import type { Segment } from "./segment.js";
 import { SlotLog } from "./slot-log.js";
 
@@ -15,9 +15,9 @@ interface Layout<State extends object> {
   write(cell: Cell, state: State, policy: Policy): void;
 }
 
-/** The value is the count; the window ends when the counter expires. */
+/** The number is the count; the window ends when the counter expires. */
 const fixedWindowLayout: Layout<FixedWindowState> = {
-  read: ({ value, expiresAt }) => ({ count: value, endsAt: expiresAt }),
+  read: (cell) => ({ count: cell.single, endsAt: cell.expiresAt }),
   write: (cell, { count }) => cell.setNumber(count),
 };
 
@@ -27,20 +27,26 @@ const blockLayout: Layout<BlockState> = {
   write: (cell) => cell.setNumber(0),
 };
 
-/** As long as nothing was refunded, all is said by one instant, in ticks. */
+/**
+ * As long as nothing was refunded, one instant says all. The expiry is that instant, rounded up to a
+ * millisecond; the number is by how many ticks.
+ */
 const tokenBucketLayout: Layout<TokenBucketState> = {
-  read(cell) {
-    if (!cell.isWide) return { fullAt: cell.value, refunded: 0, keepUntil: cell.value };
-    return { fullAt: cell.number(0), refunded: cell.number(1), keepUntil: cell.number(2) };
+  read(cell, { ticksPerMs }) {
+    if (cell.isWide) return { fullAt: cell.number(0), refunded: cell.number(1), keepUntil: cell.number(2) };
+    const fullAt = cell.expiresAt * ticksPerMs - cell.value;
+    return { fullAt, refunded: 0, keepUntil: fullAt };
   },
-  write(cell, { fullAt, refunded, keepUntil }) {
-    if (refunded === 0 && fullAt === keepUntil) cell.setNumber(fullAt);
+  write(cell, { fullAt, refunded, keepUntil }, { ticksPerMs }) {
+    const roundedBy = cell.expiresAt * ticksPerMs - fullAt;
+    const isPlain = refunded === 0 && fullAt === keepUntil && roundedBy >= 0 && roundedBy < SLOT_NUMBERS;
+    if (isPlain) cell.setNumber(roundedBy);
     else cell.setNumbers(fullAt, refunded, keepUntil);
   },
 };
 
-/** Two counts below this share a double. */
-const HALF = 2 ** 26;
+/** Two counts below this share a slot's number. */
+const HALF = 2 ** 16;
 
 /** Both counts in one number where they fit; the start follows from the expiry. */
 const slidingWindowLayout: Layout<SlidingWindowState> = {
@@ -55,6 +61,11 @@ const slidingWindowLayout: Layout<SlidingWindowState> = {
     else cell.setNumbers(previous, current);
   },
 };
+
+/** Fixed windows whose counts always fit into a slot's number: they are decided without a state object. */
+export function isPlainWindow({ strategy, limit }: Policy): boolean {
+  return strategy.name === "fixed-window" && limit.amount < SLOT_NUMBERS;
+}
 
 /** How long after its start a window still weighs: its own count does so during the one after it, too. */
 function weighingMs(current: number, windowMs: number): number {

@@ -18,7 +18,7 @@ export interface TableShape {
 const DEFAULT_SHAPE: TableShape = { mostSlots: 4096, slotStep: 64, mostDepth: 16 };
 
 /** How much of a segment is used when it was laid out anew. */
-const FRESH_LOAD = 0.62;
+const FRESH_LOAD = 0.56;
 
 /**
  * All counters: segments that are found by the upper bits of a fingerprint, as in extendible hashing.

@@ -1,6 +1,6 @@
 import type { StorageInstant } from "../core/strategy.js";
 import { HAS_REFUSED, type Segment } from "./segment.js";
-import { SlotStates } from "./slot-states.js";
+import { isPlainWindow, SlotStates } from "./slot-states.js";
 import type { SlotTable } from "./slot-table.js";
 
 /** Among so many counters the one that matters least makes room. */
@@ -67,12 +67,10 @@ export class Upkeep {
   /** What would be forgiven, from 0 to 1; above 1 for whom forgetting would set free. */
   #weight(segment: Segment, slot: number, now: StorageInstant): number {
     const { policy } = this.#table.families.at(segment.family(slot));
-    const { name } = policy.strategy;
-    if (name === "block") return 2;
-    const debt =
-      name === "fixed-window"
-        ? segment.value(slot) / policy.limit.amount
-        : policy.strategy.debt(this.#states.read(segment, slot, policy), policy, now);
+    if (policy.strategy.name === "block") return 2;
+    const debt = isPlainWindow(policy)
+      ? segment.value(slot) / policy.limit.amount
+      : policy.strategy.debt(this.#states.read(segment, slot, policy), policy, now);
     return segment.has(slot, HAS_REFUSED) ? 1 + debt : debt;
   }
 
