@@ -58,12 +58,13 @@ export class LimitSyntaxError extends ExpressLimitsError {
 
 /** An option, or a combination of options, that cannot work. Names option, value and fix. */
 export class ConfigurationError extends ExpressLimitsError {
-  override readonly name = "ConfigurationError";
+  override readonly name: string = "ConfigurationError";
   override readonly code: ErrorCode = "CONFIGURATION";
 }
 
 /** The storage cannot do the strategy asked for. Thrown when the limiter is built. */
 export class UnsupportedStrategyError extends ConfigurationError {
+  override readonly name = "UnsupportedStrategyError";
   override readonly code = "UNSUPPORTED_STRATEGY";
 }
 

@@ -82,7 +82,7 @@ function checkBurst(limit: RateLimit, strategyName: StrategyName, burst: number 
   }
 }
 
-/** Finer ticks than this would lose precision: `2^15` ticks times 280 years of milliseconds fill a double. */
+/** Finer ticks than this would lose precision: `2^15` of them in each of 2^38 milliseconds (8.7 years) fill a double. */
 const MAX_TICKS_PER_MS = 32_768;
 
 /**

@@ -26,7 +26,7 @@ export interface RateLimiterOptions {
   readonly storage: Storage;
   /** How limits count, unless a call says otherwise. @default "fixed-window" */
   readonly strategy?: StrategyName | undefined;
-  /** Tells the wall time in decisions. @default the system's */
+  /** Tells the wall time in decisions, and drives a storage that has no better clock. @default the system's */
   readonly clock?: Clock | undefined;
   /** First part of every stored key. @default "express-limits" */
   readonly keyPrefix?: string | undefined;
@@ -84,6 +84,7 @@ export class RateLimiter {
     this.strategy = options.strategy ?? "fixed-window";
     this.#clock = options.clock ?? systemClock;
     this.#head = keyHead(options.keyPrefix ?? DEFAULT_KEY_PREFIX);
+    if (options.clock !== undefined) this.storage.useClock?.(options.clock);
     checkSupport(this.storage, this.strategy);
   }
 
@@ -194,6 +195,7 @@ export function toPolicies(
 ): Policy[] {
   const policies = toRateLimits(limits).map((limit) => createPolicy(limit, strategy, burst));
   checkSupport(storage, strategy);
+  for (const policy of policies) storage.checkPolicy?.(policy);
   return policies;
 }
 
@@ -206,9 +208,9 @@ export function checkSupport(storage: Storage, strategy: StrategyName): void {
 }
 
 /** Returns a cost that can be charged, or throws. */
-export function checkCost(cost: number): number {
+export function checkCost(cost: number, name = "cost"): number {
   if (Number.isSafeInteger(cost) && cost >= 0) return cost;
-  throw new ConfigurationError(`cost must be a whole number from 0, got ${String(cost)}.`);
+  throw new ConfigurationError(`${name} must be a whole number from 0, got ${String(cost)}.`);
 }
 
 /** The counter's name for a shared scope; the same for routes and for calls outside HTTP. */

@@ -58,6 +58,12 @@ export interface Storage {
   readonly strategies: readonly StrategyName[];
 
   /**
+   * Throws `ConfigurationError` for a limit that this storage cannot count exactly: an amount that is too large
+   * for its strategy, say. Asked when a limit is built; absent when the storage can run them all.
+   */
+  checkPolicy?(policy: Policy): void;
+
+  /**
    * Decides a list.
    *
    * 1. Every meta claim is tested. If one has no room, nothing is charged; its verdict is the refusal, the

@@ -7,8 +7,8 @@ export type StrategyName = "fixed-window" | "moving-window" | "sliding-window-co
 /**
  * An instant on a storage's own time line, in whole milliseconds.
  *
- * Only differences mean something: a storage may count from its start, from an epoch, on a server's clock.
- * Its time never steps back.
+ * Only differences mean something: a storage may count from its start, from a recent epoch, on a server's clock.
+ * Below 2^38 (8.7 years), or token buckets of awkward amounts lose precision. It never steps back.
  */
 export type StorageInstant = number;
 

@@ -1,3 +1,4 @@
+import { METHODS } from "node:http";
 import type { Milliseconds } from "../core/clock.js";
 import { parseDuration } from "../core/duration.js";
 import { ConfigurationError } from "../core/errors.js";
@@ -108,7 +109,7 @@ function resolveSource(
   where: string,
 ): Pick<BoundLimit, "policies" | "provider"> {
   if (typeof source === "function") {
-    toPolicies([], strategy, undefined, storage);
+    toPolicies("1/second", strategy, options.burst, storage);
     return { policies: undefined, provider: source };
   }
   if (typeof source !== "string" && !(source instanceof RateLimit) && !Array.isArray(source)) {
@@ -149,7 +150,7 @@ function checkLimitOptions(where: string, options: LimitOptions): void {
     typeof scope === "string" || typeof scope === "function",
     "a text or a function",
   );
-  checkOption(where, "methods", methods, isMethodList(methods), 'a list of methods such as ["GET", "POST"]');
+  checkMethods(where, methods);
   checkOption(
     where,
     "name",
@@ -157,12 +158,25 @@ function checkLimitOptions(where: string, options: LimitOptions): void {
     typeof name === "string" && /^[\x20-\x7e]+$/.test(name),
     "printable ASCII text",
   );
-  const isMessage = ["string", "object", "function"].includes(typeof errorMessage) && errorMessage !== null;
-  checkOption(where, "errorMessage", errorMessage, isMessage, "a text, an object or a function");
+  checkOption(
+    where,
+    "errorMessage",
+    errorMessage,
+    isErrorMessage(errorMessage),
+    "a text, an object or a function",
+  );
 }
 
-function isMethodList(methods: unknown): boolean {
-  return (
-    Array.isArray(methods) && methods.length > 0 && methods.every((m) => typeof m === "string" && m !== "")
-  );
+/** True for what a refused client can be told. */
+export function isErrorMessage(value: unknown): boolean {
+  return ["string", "object", "function"].includes(typeof value) && value !== null;
+}
+
+function checkMethods(where: string, methods: readonly unknown[] | undefined): void {
+  const isList = Array.isArray(methods) && methods.length > 0;
+  checkOption(where, "methods", methods, isList, 'a list of methods such as ["GET", "POST"]');
+  for (const method of methods ?? []) {
+    const isMethod = typeof method === "string" && METHODS.includes(method.toUpperCase());
+    checkOption(where, "methods", method ?? null, isMethod, "a list of HTTP methods");
+  }
 }

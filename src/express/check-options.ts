@@ -1,14 +1,33 @@
 import { ConfigurationError } from "../core/errors.js";
 import { nearestWord } from "../core/nearest-word.js";
 
+/** What people look for who know other limiters. */
+const FOREIGN_NAMES: Readonly<Record<string, string>> = {
+  windowMs: 'defaultLimits: "100 per 15 minutes"',
+  max: 'defaultLimits: "100 per 15 minutes"',
+  limit: 'defaultLimits: "100 per 15 minutes"',
+  points: 'defaultLimits: "100 per 15 minutes"',
+  duration: 'defaultLimits: "100 per 15 minutes"',
+  keyGenerator: "keyFunc",
+  key: "keyFunc",
+  store: "storage",
+  skip: "requestFilter() or exemptWhen",
+  message: "errorMessage",
+  handler: "onBreach",
+  legacyHeaders: "headersEnabled",
+  passOnStoreError: "swallowErrors",
+  whitelist: "allowList",
+  blacklist: "denyList",
+};
+
 /** Throws for an option that does not exist, with the name that was probably meant. */
 export function checkOptionNames(where: string, options: object, known: readonly string[]): void {
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
-    const meant = nearestWord(name, known);
-    throw new ConfigurationError(
-      `${where}: unknown option "${name}"${meant === undefined ? "" : `. Did you mean "${meant}"?`}`,
-    );
+    const foreign = Object.hasOwn(FOREIGN_NAMES, name) ? FOREIGN_NAMES[name] : undefined;
+    const near = nearestWord(name, known);
+    const hint = near === undefined ? foreign && ` Here it is ${foreign}.` : ` Did you mean "${near}"?`;
+    throw new ConfigurationError(`${where}: unknown option "${name}".${hint ?? ""}`);
   }
 }
 

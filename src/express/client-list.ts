@@ -3,9 +3,9 @@ import type { Request, Response } from "express";
 import type { Clock, EpochMilliseconds } from "../core/clock.js";
 import { ConfigurationError } from "../core/errors.js";
 import type { MaybePromise } from "../core/when-ready.js";
-import { canonicalAddress } from "./address.js";
-import { describe } from "./check-options.js";
+import { checkOptionNames, describe } from "./check-options.js";
 import type { RequestFunction } from "./limit-options.js";
+import { type ListMatch, type Network, parseListMatch } from "./list-match.js";
 
 /**
  * Who is on a list: an address, a network (`"10.0.0.0/8"`, `"2001:db8::/32"`), a key as the key function returns
@@ -38,111 +38,124 @@ export interface Lists {
   readonly deny: ClientList;
   /** Entries made while running are looked up in the storage for every request, so all processes see them. */
   readonly areShared: boolean;
+  /** What this process has told the storage, to go on with while the storage is lost. */
+  readonly told: Readonly<Record<ListName, ClientList>>;
 }
 
-interface Entry {
-  readonly match: string | RequestFunction<boolean>;
+interface ListedFunction {
+  readonly matches: RequestFunction<boolean>;
   readonly until: EpochMilliseconds;
 }
 
-/** Allow or deny list of one limiter, in this process. Addresses are looked up together, however many. */
+interface ListedNetwork extends Network {
+  readonly until: EpochMilliseconds;
+}
+
+const FOR_EVER = Number.POSITIVE_INFINITY;
+
+/** Expired entries match nobody; they are dropped when so many more have come. */
+const SWEPT_AFTER = 1000;
+
+/** Allow or deny list of one limiter, in this process. An address is found in one step, however many there are. */
 export class ClientList {
   readonly #clock: Clock;
-  #entries: Entry[] = [];
-  #addresses = new BlockList();
-  #keys = new Set<string>();
-  #functions: RequestFunction<boolean>[] = [];
-  #nextExpiryAt = Number.POSITIVE_INFINITY;
+  readonly #addresses = new Map<string, EpochMilliseconds>();
+  readonly #keys = new Map<string, EpochMilliseconds>();
+  readonly #networks = new Map<string, ListedNetwork>();
+  readonly #functions: ListedFunction[] = [];
+  /** All networks together, to be rebuilt when they change; `undefined` until they are asked. */
+  #ranges: Readonly<Record<Network["family"], BlockList>> | undefined;
+  #addedSinceSweep = 0;
 
   constructor(name: string, entries: readonly ListEntry[], clock: Clock) {
     this.#clock = clock;
     if (!Array.isArray(entries)) {
       throw new ConfigurationError(`Limiter: the option "${name}" must be a list, got ${describe(entries)}.`);
     }
-    for (const entry of entries) this.#entries.push(toEntry(name, entry));
-    this.#sort();
+    for (const entry of entries) this.#addEntry(`Limiter: ${name}`, entry);
   }
 
   get isEmpty(): boolean {
-    return this.#entries.length === 0;
+    return this.#addresses.size + this.#keys.size + this.#networks.size + this.#functions.length === 0;
   }
 
-  add(match: string, until: EpochMilliseconds = Number.POSITIVE_INFINITY): void {
-    this.remove(match);
-    this.#entries.push({ match, until });
-    this.#sort();
-  }
-
-  remove(match: string): void {
-    this.#entries = this.#entries.filter((entry) => entry.match !== match);
-    this.#sort();
-  }
-
-  /** Is this client on the list now? */
-  async matches(client: ListedClient): Promise<boolean> {
-    if (this.#clock.now() >= this.#nextExpiryAt) this.#sort();
-    if (client.address !== undefined && this.#addresses.check(client.address, familyOf(client.address)))
-      return true;
-    if (this.#keys.size > 0 && this.#keys.has(await client.key())) return true;
-    for (const matches of this.#functions) {
-      if (await matches(client.req, client.res)) return true;
+  /** Puts an entry on the list; one for the same clients that was there before gives way. */
+  add(match: ListMatch, until: EpochMilliseconds = FOR_EVER): void {
+    if (match.kind === "address") this.#addresses.set(match.text, until);
+    else if (match.kind === "key") this.#keys.set(match.text, until);
+    else {
+      this.#networks.set(match.text, { ...match.network, until });
+      this.#ranges = undefined;
     }
-    return false;
+    if (++this.#addedSinceSweep >= SWEPT_AFTER) this.#sweep();
   }
 
-  #sort(): void {
+  remove(match: ListMatch): void {
+    this.#addresses.delete(match.text);
+    this.#keys.delete(match.text);
+    if (this.#networks.delete(match.text)) this.#ranges = undefined;
+  }
+
+  /** Until when this client is on the list; `undefined` when it is not. */
+  async listedUntil(client: ListedClient): Promise<EpochMilliseconds | undefined> {
+    if (this.isEmpty) return undefined;
     const now = this.#clock.now();
-    this.#entries = this.#entries.filter(({ until }) => until > now);
-    this.#nextExpiryAt = Math.min(Number.POSITIVE_INFINITY, ...this.#entries.map(({ until }) => until));
-    this.#addresses = new BlockList();
-    this.#keys = new Set();
-    this.#functions = [];
-    for (const { match } of this.#entries) {
-      if (typeof match === "function") this.#functions.push(match);
-      else if (!addToAddresses(this.#addresses, match)) this.#keys.add(match);
+    const until = client.address === undefined ? now : this.#addressUntil(client.address, now);
+    if (until > now) return until;
+    const byKey = this.#keys.size > 0 ? this.#keys.get(await client.key()) : undefined;
+    if (byKey !== undefined && byKey > now) return byKey;
+    for (const listed of this.#functions) {
+      if (listed.until > now && (await listed.matches(client.req, client.res))) return listed.until;
     }
+    return undefined;
+  }
+
+  #addEntry(where: string, entry: ListEntry): void {
+    const { match, until } =
+      typeof entry === "object" && entry !== null ? entry : { match: entry, until: undefined };
+    if (typeof entry === "object" && entry !== null) checkOptionNames(where, entry, ["match", "until"]);
+    const untilAt = until === undefined ? FOR_EVER : untilOf(where, until);
+    if (typeof match === "function") this.#functions.push({ matches: match, until: untilAt });
+    else this.add(parseListMatch(where, match), untilAt);
+  }
+
+  #addressUntil(address: string, now: EpochMilliseconds): EpochMilliseconds {
+    const family = isIPv4(address) ? "ipv4" : "ipv6";
+    let until = this.#addresses.get(address) ?? now;
+    if (this.#networks.size === 0 || !this.#rangesOf(family).check(address, family)) return until;
+    for (const network of this.#networks.values()) {
+      if (network.until > until && rangesOf([network])[family].check(address, family)) until = network.until;
+    }
+    return until;
+  }
+
+  #rangesOf(family: Network["family"]): BlockList {
+    this.#ranges ??= rangesOf(this.#networks.values());
+    return this.#ranges[family];
+  }
+
+  #sweep(): void {
+    const now = this.#clock.now();
+    this.#addedSinceSweep = 0;
+    for (const untils of [this.#addresses, this.#keys]) {
+      for (const [text, until] of untils) if (until <= now) untils.delete(text);
+    }
+    for (const [text, { until }] of this.#networks) if (until <= now) this.#networks.delete(text);
+    this.#ranges = undefined;
   }
 }
 
-function toEntry(name: string, entry: ListEntry): Entry {
-  const { match, until } =
-    typeof entry === "object" && entry !== null ? entry : { match: entry, until: undefined };
-  const untilAt = until === undefined ? Number.POSITIVE_INFINITY : Number(until);
-  if ((typeof match !== "function" && (typeof match !== "string" || match === "")) || Number.isNaN(untilAt)) {
-    throw new ConfigurationError(
-      `Limiter: ${name} takes addresses, networks such as "10.0.0.0/8", keys and functions, got ${describe(entry)}.`,
-    );
-  }
-  if (typeof match === "string") checkNetwork(name, match);
-  return { match, until: untilAt };
+/** One list for each family: an IPv6 network that holds the mapped addresses is not meant to hold IPv4. */
+function rangesOf(networks: Iterable<Network>): Record<Network["family"], BlockList> {
+  const ranges = { ipv4: new BlockList(), ipv6: new BlockList() };
+  for (const { family, address, bits } of networks) ranges[family].addSubnet(address, bits, family);
+  return ranges;
 }
 
-/** A network that is nearly one would silently be taken for a key. */
-function checkNetwork(name: string, text: string): void {
-  const [network = "", bits] = text.split("/");
-  const address = canonicalAddress(network, 128);
-  if (bits === undefined || address === undefined) return;
-  const longest = isIPv4(network) ? 32 : 128;
-  if (/^\d{1,3}$/.test(bits) && Number(bits) <= longest) return;
+function untilOf(where: string, until: unknown): EpochMilliseconds {
+  const untilAt = until instanceof Date || typeof until === "number" ? Number(until) : Number.NaN;
+  if (!Number.isNaN(untilAt)) return untilAt;
   throw new ConfigurationError(
-    `Limiter: ${name} has the network "${text}", whose length must be 0 to ${longest}.`,
+    `${where}: the option "until" must be a date or epoch milliseconds, got ${describe(until)}.`,
   );
-}
-
-function addToAddresses(list: BlockList, text: string): boolean {
-  const [network = "", bits] = text.split("/");
-  const address = bareAddress(network);
-  if (address === undefined) return false;
-  if (bits === undefined) list.addAddress(address, familyOf(address));
-  else list.addSubnet(address, Number(bits), familyOf(address));
-  return true;
-}
-
-/** Canonical, whole, without the length that grouped addresses carry. */
-export function bareAddress(text: string): string | undefined {
-  return canonicalAddress(text, 128)?.replace(/\/128$/, "");
-}
-
-function familyOf(address: string): "ipv4" | "ipv6" {
-  return isIPv4(address) ? "ipv4" : "ipv6";
 }

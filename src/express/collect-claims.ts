@@ -1,4 +1,4 @@
-import type { Request, Response } from "express";
+import type { Request } from "express";
 import { isSameCounter } from "../core/claim.js";
 import { ConfigurationError, LimitSyntaxError } from "../core/errors.js";
 import { addressKeyPart, escapeKeyPart, type KeyPlace } from "../core/key.js";
@@ -8,16 +8,10 @@ import type { Policy } from "../core/strategy.js";
 import { isPromise, type MaybePromise } from "../core/when-ready.js";
 import type { BoundLimit } from "./bound-limit.js";
 import { countedMethod, policiesOf } from "./bound-limit.js";
-import { blockCounter, type Counter, metaCounter, scopeCounter } from "./counters.js";
+import { blockCounter, breachCounter, type Counter, scopeCounter } from "./counters.js";
 import { addressOf } from "./key-functions.js";
-import type { LimiterCore } from "./limiter-core.js";
-import { RequestClaim, type RequestState } from "./request-state.js";
-
-/** A limit and what it counts here. */
-export interface WantedLimit {
-  readonly bound: BoundLimit;
-  readonly counter: Counter;
-}
+import type { LimitedRequest } from "./limited-request.js";
+import { RequestClaim, type WantedLimit } from "./request-state.js";
 
 /** Who is counted: as the key function said, and as keys hold it. */
 export interface Identity {
@@ -25,23 +19,16 @@ export interface Identity {
   readonly part: string;
 }
 
-/** One request on its way through one phase. */
-export interface Phase {
-  readonly core: LimiterCore;
-  readonly req: Request;
-  readonly res: Response;
-  readonly state: RequestState;
-  readonly claims: RequestClaim[];
-  /** Limits of which a function said "none of my own", or that do not apply to this method. */
-  readonly withoutLimits: BoundLimit[];
-}
-
 /**
  * Turns limits into claims: asks key functions, limit functions, costs and conditions, in order.
  *
  * Stays synchronous as long as nothing has to be asked but a synchronous key function.
  */
-export function collectClaims(phase: Phase, wanted: readonly WantedLimit[], start = 0): MaybePromise<void> {
+export function collectClaims(
+  phase: LimitedRequest,
+  wanted: readonly WantedLimit[],
+  start = 0,
+): MaybePromise<void> {
   for (let i = start; i < wanted.length; i++) {
     const limit = wanted[i];
     const pending = limit && addClaims(phase, limit);
@@ -49,11 +36,11 @@ export function collectClaims(phase: Phase, wanted: readonly WantedLimit[], star
   }
 }
 
-function addClaims(phase: Phase, wanted: WantedLimit): MaybePromise<void> {
+function addClaims(phase: LimitedRequest, wanted: WantedLimit): MaybePromise<void> {
   const { bound } = wanted;
   const { req, res } = phase;
   if (bound.methods !== undefined && !bound.methods.has(countedMethod(req.method))) {
-    phase.withoutLimits.push(bound);
+    dropLimit(phase, bound);
     return;
   }
   if (!bound.isPlain) return addAskedClaims(phase, wanted);
@@ -62,14 +49,19 @@ function addClaims(phase: Phase, wanted: WantedLimit): MaybePromise<void> {
   addPlainClaims(phase, wanted, identify(bound, key, req));
 }
 
-function addPlainClaims(phase: Phase, { bound, counter }: WantedLimit, who: Identity): void {
+function addPlainClaims(phase: LimitedRequest, { bound, counter }: WantedLimit, who: Identity): void {
   const cost = typeof bound.options.cost === "number" ? bound.options.cost : 1;
   const exact = splitByMethod(splitByText(counter, bound.options.scope, bound), bound, phase.req);
   for (const policy of bound.policies ?? []) addClaim(phase, bound, exact, policy, who, cost);
 }
 
+function dropLimit(phase: LimitedRequest, bound: BoundLimit): void {
+  phase.withoutLimits ??= [];
+  phase.withoutLimits.push(bound);
+}
+
 /** The slow road: something besides the key is a function, or more than one counter belongs to the limit. */
-async function addAskedClaims(phase: Phase, { bound, counter }: WantedLimit): Promise<void> {
+async function addAskedClaims(phase: LimitedRequest, { bound, counter }: WantedLimit): Promise<void> {
   const { req, res } = phase;
   const { exemptWhen, scope, cost } = bound.options;
   if (exemptWhen !== undefined && (await exemptWhen(req, res))) return;
@@ -78,7 +70,7 @@ async function addAskedClaims(phase: Phase, { bound, counter }: WantedLimit): Pr
   const exact = splitByMethod(splitByText(counter, subScope, bound), bound, req);
   const policies = bound.policies ?? (await askedPolicies(phase, bound, who, exact));
   if (policies.length === 0) {
-    phase.withoutLimits.push(bound);
+    dropLimit(phase, bound);
     return;
   }
   const charge = checkCost(typeof cost === "function" ? await cost(req, res) : (cost ?? 1));
@@ -90,7 +82,7 @@ async function addAskedClaims(phase: Phase, { bound, counter }: WantedLimit): Pr
 
 /** What a limit function gives for this request. Text that cannot be read is told, and counts as nothing. */
 async function askedPolicies(
-  phase: Phase,
+  phase: LimitedRequest,
   bound: BoundLimit,
   who: Identity,
   counter: Counter,
@@ -109,7 +101,7 @@ async function askedPolicies(
 }
 
 function addClaim(
-  phase: Phase,
+  phase: LimitedRequest,
   bound: BoundLimit,
   counter: Counter,
   policy: Policy,
@@ -123,22 +115,24 @@ function addClaim(
   const parts = { policy, place, owner: who.part, cost, role, who: who.key, scope } as const;
   const claim = new RequestClaim(parts, bound, counter);
   phase.claims.push(claim);
+  if (bound.options.observe === true) phase.hasObserved = true;
   return claim;
 }
 
 /** The limits on breaches of a limit, and its block: tested before it, charged when it refuses. */
-function addMetaClaims(phase: Phase, parent: RequestClaim, who: Identity): void {
-  const { bound, counter } = parent;
+function addMetaClaims(phase: LimitedRequest, parent: RequestClaim, who: Identity): void {
+  const { bound, counter, policy: limit } = parent;
   for (const policy of bound.metaPolicies) {
-    phase.claims.push(metaClaim(phase, parent, metaCounter(counter), policy, who, 1));
+    phase.claims.push(metaClaim(phase, parent, breachCounter(counter, limit), policy, who, 1));
   }
   if (bound.blockMs !== undefined) {
-    phase.claims.push(metaClaim(phase, parent, blockCounter(counter), BLOCK_POLICY, who, bound.blockMs));
+    const block = blockCounter(counter, limit);
+    phase.claims.push(metaClaim(phase, parent, block, BLOCK_POLICY, who, bound.blockMs));
   }
 }
 
 function metaClaim(
-  phase: Phase,
+  phase: LimitedRequest,
   parent: RequestClaim,
   counter: Counter,
   policy: Policy,
@@ -151,12 +145,12 @@ function metaClaim(
   return new RequestClaim(parts, parent.bound, counter);
 }
 
-function placeOf({ core }: Phase, bound: BoundLimit, counter: Counter, policy: Policy): KeyPlace {
+function placeOf({ core }: LimitedRequest, bound: BoundLimit, counter: Counter, policy: Policy): KeyPlace {
   return counter.place(policy, core.keyHead, () => core.seen.note(counter, policy, bound));
 }
 
 /** Within a request the same counter is charged once, however often the limit is written. */
-function isClaimed({ claims, state }: Phase, place: KeyPlace, owner: string): boolean {
+function isClaimed({ claims, state }: LimitedRequest, place: KeyPlace, owner: string): boolean {
   for (const claim of claims) if (isSameCounter(claim, place, owner)) return true;
   for (const { claim } of state.decided) {
     if (claim.role === "limit" && isSameCounter(claim, place, owner)) return true;
@@ -180,8 +174,9 @@ export function identify(bound: Pick<BoundLimit, "countsAddresses">, key: unknow
 }
 
 function splitByText(counter: Counter, scope: unknown, bound: BoundLimit): Counter {
-  if (typeof scope !== "string" || scope === "" || counter.scope === scope) return counter;
-  return bound.kind === "shared" ? scopeCounter(scope) : counter.split("scope", scope);
+  if (typeof scope !== "string" || scope === "") return counter;
+  if (bound.kind !== "shared") return counter.split("scope", scope);
+  return counter.scope === scope ? counter : scopeCounter(scope);
 }
 
 function splitByMethod(counter: Counter, bound: BoundLimit, req: Request): Counter {

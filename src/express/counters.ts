@@ -5,13 +5,16 @@ import type { Policy } from "../core/strategy.js";
 /** Splits are made by functions of the request too: clients could make them many. */
 const MOST_SPLITS_KEPT = 100;
 
+/** A function of the request gives a new policy each time: its place is soon of no more use. */
+const MOST_PLACES_KEPT = 100;
+
 /** One counter per client: what is counted, as people read it and as keys hold it. */
 export class Counter {
   /** For people: `"/users/:id"`, `"GET /slow"`, a shared scope. */
   readonly scope: string;
   /** For keys: escaped, and with its kind, so that no two kinds of scope can meet. */
   readonly name: string;
-  readonly #places = new Map<Policy, KeyPlace>();
+  readonly #places = new Map<string, KeyPlace>();
   readonly #splits = new Map<string, Counter>();
 
   constructor(scope: string, name: string) {
@@ -32,10 +35,11 @@ export class Counter {
 
   /** Where one policy's keys are, made once; `onFirst` hears of it then. */
   place(policy: Policy, keyHead: string, onFirst?: () => void): KeyPlace {
-    const known = this.#places.get(policy);
+    const known = this.#places.get(policy.id);
     if (known !== undefined) return known;
     const place = new KeyPlace(keyHead, this.name, policy.id);
-    this.#places.set(policy, place);
+    if (this.#places.size >= MOST_PLACES_KEPT) this.#places.clear();
+    if (this.#places.size < MOST_PLACES_KEPT) this.#places.set(policy.id, place);
     onFirst?.();
     return place;
   }
@@ -71,14 +75,19 @@ export function scopeCounter(scope: string): Counter {
   return new Counter(scope, sharedCounter(scope));
 }
 
-/** A limit on breaches, of anything or of one limit. */
-export function metaCounter(of?: Counter): Counter {
-  return of === undefined ? new Counter("meta", "meta") : new Counter(`meta ${of.scope}`, `meta:${of.name}`);
+/** The limiter's limits on breaches. */
+export function metaCounter(): Counter {
+  return new Counter("meta", "meta");
 }
 
-/** A block after a breach of a limit. */
-export function blockCounter(of: Counter): Counter {
-  return new Counter(`block ${of.scope}`, `block:${of.name}`);
+/** The breaches of one limit. Several may count in one place, so the limit is part of the name. */
+export function breachCounter(of: Counter, limit: Policy): Counter {
+  return new Counter(`meta ${of.scope}`, `meta:${of.name}:${limit.id}`);
+}
+
+/** The block after a breach of one limit. */
+export function blockCounter(of: Counter, limit: Policy): Counter {
+  return new Counter(`block ${of.scope}`, `block:${of.name}:${limit.id}`);
 }
 
 /** A limit that was wrapped where the look-ahead cannot see its place: by the order in which it was made. */

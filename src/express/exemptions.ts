@@ -3,7 +3,6 @@ import { checkBooleans, checkOptionNames } from "./check-options.js";
 import type { App, Handle } from "./express-internals.js";
 import type { LimiterCore } from "./limiter-core.js";
 import { type Lifted, liftBoth, type Marks } from "./marks.js";
-import { routePattern } from "./patterns.js";
 import { stateOf } from "./request-state.js";
 
 /** What an exemption lifts; everything that comes from elsewhere unless said otherwise. */
@@ -63,7 +62,7 @@ function lift(core: LimiterCore, req: unknown, next: unknown, lifts: Lifted): vo
 function markExempt(marks: Marks, target: Handle, lifts: Lifted): Handle {
   marks.set(target, { kind: "exempt", lifts });
   const app = target as Handle & Partial<App>;
-  if (app.settings !== undefined) marks.setApp(() => routePattern(app.mountpath), { kind: "exempt", lifts });
+  if (app.settings !== undefined) marks.setApp(app as App, { kind: "exempt", lifts });
   return target;
 }
 

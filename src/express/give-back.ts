@@ -13,6 +13,7 @@ export function giveBack(core: LimiterCore, decided: readonly DecidedClaim[]): M
     const charges = byList.get(entry.verdicts) ?? [];
     charges.push({ claim: entry.claim, receipt: entry.verdict });
     byList.set(entry.verdicts, charges);
+    entry.verdict = withoutCharge(entry);
   }
   const pending: Promise<void>[] = [];
   for (const [verdicts, charges] of byList) {
@@ -20,4 +21,11 @@ export function giveBack(core: LimiterCore, decided: readonly DecidedClaim[]): M
     if (isPromise(done)) pending.push(done);
   }
   if (pending.length > 0) return Promise.all(pending).then(() => undefined);
+}
+
+/** What is left when the charge is back. That nothing is used any more is known, when else more comes stays as told. */
+function withoutCharge({ claim, verdict }: DecidedClaim): Verdict {
+  const { capacity } = claim.policy;
+  const remaining = Math.min(capacity, verdict.remaining + claim.cost);
+  return { ...verdict, remaining, resetAfterMs: remaining === capacity ? 0 : verdict.resetAfterMs };
 }

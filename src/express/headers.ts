@@ -1,8 +1,9 @@
 import type { ServerResponse } from "node:http";
 import type { EpochMilliseconds, Milliseconds } from "../core/clock.js";
 import { policyNames } from "./policy-names.js";
-import type { DecidedClaim } from "./request-state.js";
-import { sfItem } from "./structured-fields.js";
+import { type DecidedClaim, policyToTell } from "./request-state.js";
+import { allShown } from "./shown-limits.js";
+import { sfInteger, sfItem } from "./structured-fields.js";
 
 /** Which standard draft is spoken: `false` for none. */
 export type StandardHeaders = false | "draft-6" | "draft-7" | "ietf";
@@ -47,22 +48,24 @@ export function writeClassicHeaders(
   { claim, verdict }: DecidedClaim,
   now: EpochMilliseconds,
 ): void {
-  if (names.limit !== false) res.setHeader(names.limit, String(claim.policy.capacity));
+  if (names.limit !== false) res.setHeader(names.limit, String(policyToTell(claim).capacity));
   if (names.remaining !== false) res.setHeader(names.remaining, String(verdict.remaining));
   if (names.reset !== false)
     res.setHeader(names.reset, String(Math.ceil((now + verdict.resetAfterMs) / 1000)));
 }
 
-/** The headers of a draft: of one limit in the older drafts, of all limits in the present one. */
+/** The headers of a draft: of the one limit that is shown in the older drafts, of all limits in the present one. */
 export function writeStandardHeaders(
   res: ServerResponse,
   standard: StandardHeaders,
-  shown: DecidedClaim,
-  all: readonly DecidedClaim[],
+  shown: DecidedClaim | undefined,
+  req: object,
 ): void {
-  if (standard === "draft-6") writeDraft6(res, shown);
-  else if (standard === "draft-7") writeDraft7(res, shown);
-  else if (standard === "ietf") writeIetf(res, all);
+  if (standard === false) return;
+  if (standard === "ietf") writeIetf(res, allShown(req));
+  else if (shown === undefined) return;
+  else if (standard === "draft-6") writeDraft6(res, shown);
+  else writeDraft7(res, shown);
 }
 
 /** `Retry-After` (RFC 9110, 10.2.3), rounded up. Nothing when no wait can help. */
@@ -83,20 +86,21 @@ export function writeRetryAfter(
 
 /** draft-ietf-httpapi-ratelimit-headers-06: four fields, the reset in seconds from now. */
 function writeDraft6(res: ServerResponse, { claim, verdict }: DecidedClaim): void {
-  const { capacity, limit } = claim.policy;
-  res.setHeader("RateLimit-Policy", `${capacity};w=${windowSeconds(limit.windowMs)}`);
-  res.setHeader("RateLimit-Limit", String(capacity));
-  res.setHeader("RateLimit-Remaining", String(verdict.remaining));
+  const { capacity, limit } = policyToTell(claim);
+  res.setHeader("RateLimit-Policy", `${sfInteger(capacity)};w=${windowSeconds(limit.windowMs)}`);
+  res.setHeader("RateLimit-Limit", sfInteger(capacity));
+  res.setHeader("RateLimit-Remaining", sfInteger(verdict.remaining));
   res.setHeader("RateLimit-Reset", String(toSeconds(verdict.resetAfterMs)));
 }
 
 /** draft-ietf-httpapi-ratelimit-headers-07: one dictionary. */
 function writeDraft7(res: ServerResponse, { claim, verdict }: DecidedClaim): void {
-  const { capacity, limit } = claim.policy;
-  res.setHeader("RateLimit-Policy", `${capacity};w=${windowSeconds(limit.windowMs)}`);
+  const { capacity, limit } = policyToTell(claim);
+  const [amount, remaining] = [sfInteger(capacity), sfInteger(verdict.remaining)];
+  res.setHeader("RateLimit-Policy", `${amount};w=${windowSeconds(limit.windowMs)}`);
   res.setHeader(
     "RateLimit",
-    `limit=${capacity}, remaining=${verdict.remaining}, reset=${toSeconds(verdict.resetAfterMs)}`,
+    `limit=${amount}, remaining=${remaining}, reset=${toSeconds(verdict.resetAfterMs)}`,
   );
 }
 
@@ -108,7 +112,7 @@ function writeIetf(res: ServerResponse, all: readonly DecidedClaim[]): void {
   const limits: string[] = [];
   all.forEach(({ claim, verdict }, i) => {
     const name = names[i] ?? "";
-    const { capacity, limit } = claim.policy;
+    const { capacity, limit } = policyToTell(claim);
     policies.push(sfItem(name, [q(capacity), { key: "w", value: windowSeconds(limit.windowMs) }]));
     limits.push(
       sfItem(name, [

@@ -30,4 +30,4 @@ export type { ListOptions } from "./lists.js";
 export { type LoginGuardOptions, loginGuard } from "./login-guard.js";
 export type { LimitMiddleware } from "./middleware.js";
 export { RateLimitExceeded } from "./rate-limit-exceeded.js";
-export type { RateLimitInfo } from "./request-info.js";
+export type { RateLimitInfo } from "./rate-limit-info.js";

@@ -8,7 +8,7 @@ import { BLOCK_POLICY } from "../core/policy.js";
 import type { MaybePromise } from "../core/when-ready.js";
 import { canonicalAddress } from "./address.js";
 import { type Identity, identify } from "./collect-claims.js";
-import type { KeyFunction } from "./key-functions.js";
+import { ipv6SubnetOf, type KeyFunction } from "./key-functions.js";
 import type { LimiterCore } from "./limiter-core.js";
 import type { SeenCounter } from "./seen-counters.js";
 
@@ -28,12 +28,15 @@ export async function claimsOf(
   filter: CounterFilter,
 ): Promise<NamedClaim[]> {
   const identities = typeof client === "string" ? ofText(client) : ofRequest(client as Request);
-  const claims: NamedClaim[] = [];
+  const claims = new Map<string, NamedClaim>();
   for (const seen of core.seen.all()) {
     if (filter.scope !== undefined && seen.counter.scope !== filter.scope) continue;
-    for (const identity of await identities(seen)) claims.push(claimOn(core, seen, identity));
+    for (const identity of await identities(seen)) {
+      const claim = claimOn(core, seen, identity);
+      claims.set(claim.key, claim);
+    }
   }
-  return claims;
+  return [...claims.values()];
 }
 
 /** What a client has spent of each limit: only counters that hold something. */
@@ -41,10 +44,11 @@ export async function peekAt(core: LimiterCore, claims: readonly NamedClaim[]): 
   const verdicts = await core.guard.test(claims);
   const now = core.clock.now();
   return claims
-    .filter((claim) => claim.policy !== BLOCK_POLICY)
-    .flatMap((claim) => {
-      const verdict = verdicts[claims.indexOf(claim)];
-      return verdict === undefined ? [] : [limitDecision(claim, verdict, now)];
+    .flatMap((claim, i) => {
+      const verdict = verdicts[i];
+      return verdict === undefined || claim.policy === BLOCK_POLICY
+        ? []
+        : [limitDecision(claim, verdict, now)];
     })
     .filter((decision) => decision.used > 0 || !decision.allowed);
 }
@@ -52,9 +56,13 @@ export async function peekAt(core: LimiterCore, claims: readonly NamedClaim[]): 
 /** A text may be a client's own key, and an address too: whoever has no key is counted by address. */
 function ofText(text: string): (seen: SeenCounter) => Identity[] {
   const own = { key: text, part: escapeKeyPart(text) };
-  const address = canonicalAddress(text.replace(/\/\d+$/, ""));
-  const asAddress = address === undefined ? [] : [{ key: text, part: addressKeyPart(address) }];
-  return ({ bound }) => (bound.countsAddresses && asAddress.length > 0 ? asAddress : [own, ...asAddress]);
+  const bare = text.replace(/\/\d+$/, "");
+  return ({ bound }) => {
+    const address = canonicalAddress(bare, ipv6SubnetOf(bound.keyFunc));
+    if (address === undefined) return [own];
+    const asAddress = { key: text, part: addressKeyPart(address) };
+    return bound.countsAddresses ? [asAddress] : [own, asAddress];
+  };
 }
 
 /** The identities of a request, each key function asked once. */

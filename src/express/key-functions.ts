@@ -3,7 +3,7 @@ import type { Request, Response } from "express";
 import { ConfigurationError } from "../core/errors.js";
 import type { MaybePromise } from "../core/when-ready.js";
 import { canonicalAddress, DEFAULT_IPV6_SUBNET } from "./address.js";
-import type { ExpressRequest } from "./express-internals.js";
+import { appOf, type ExpressRequest } from "./express-internals.js";
 
 /**
  * Who is counted. `undefined`, `null` and `""` mean "unknown": the address is counted instead. Numbers and
@@ -14,11 +14,17 @@ export type KeyFunction = (
   res: Response,
 ) => MaybePromise<string | number | bigint | null | undefined>;
 
-const ADDRESS_FUNCTIONS = new WeakSet<KeyFunction>();
+/** Key functions that return addresses, and the prefix length by which they group IPv6. */
+const ADDRESS_FUNCTIONS = new WeakMap<KeyFunction, number>();
 
 /** Says that a key function returns addresses, which are counted apart from clients' own keys. */
 export function returnsAddresses(keyFunc: KeyFunction): boolean {
   return ADDRESS_FUNCTIONS.has(keyFunc);
+}
+
+/** The prefix length by which IPv6 addresses are counted together where this key function says who is counted. */
+export function ipv6SubnetOf(keyFunc: KeyFunction): number {
+  return ADDRESS_FUNCTIONS.get(keyFunc) ?? DEFAULT_IPV6_SUBNET;
 }
 
 /** Options of {@link remoteAddress}. */
@@ -44,7 +50,7 @@ export function remoteAddress(options: RemoteAddressOptions = {}): (req: Request
     );
   }
   const keyFunc = (req: Request): string => addressOf(req, ipv6Subnet);
-  ADDRESS_FUNCTIONS.add(keyFunc);
+  ADDRESS_FUNCTIONS.set(keyFunc, ipv6Subnet);
   return keyFunc;
 }
 
@@ -104,7 +110,7 @@ export function addressOf(req: ExpressRequest, ipv6Subnet: number = DEFAULT_IPV6
 
 /** `req.ip`, or the socket's address when no proxy is trusted, which `req.ip` would compute slowly. */
 export function rawAddressOf(req: ExpressRequest): string | undefined {
-  const trusted = req.app?.settings["trust proxy"];
+  const trusted = appOf(req)?.settings["trust proxy"];
   return trusted === false || trusted === undefined ? req.socket?.remoteAddress : req.ip;
 }
 

@@ -1,13 +1,27 @@
 import type { Request, Response } from "express";
+import type { BoundLimit } from "./bound-limit.js";
 import type { LimiterCore } from "./limiter-core.js";
 import type { Phases } from "./phases.js";
-import type { RequestState } from "./request-state.js";
+import type { RequestClaim, RequestState } from "./request-state.js";
 
-/** One request before one limiter. */
-export interface LimitedRequest {
+/** One request before one limiter, in one phase. */
+export class LimitedRequest {
   readonly core: LimiterCore;
   readonly phases: Phases;
   readonly req: Request;
   readonly res: Response;
   readonly state: RequestState;
+  readonly claims: RequestClaim[] = [];
+  /** Some claims only watch. */
+  hasObserved = false;
+  /** Limits of which a function said "none of my own", or that do not apply to this method. */
+  withoutLimits: BoundLimit[] | undefined;
+
+  constructor(core: LimiterCore, phases: Phases, req: Request, res: Response, state: RequestState) {
+    this.core = core;
+    this.phases = phases;
+    this.req = req;
+    this.res = res;
+    this.state = state;
+  }
 }

@@ -9,12 +9,14 @@ import type { KeyFunction } from "./key-functions.js";
 import type { BreachHandler, ErrorMessage, RequestFunction } from "./limit-options.js";
 import type { LookupCache } from "./lookup-cache.js";
 import type { Marks } from "./marks.js";
+import type { ProxyWarning } from "./proxy-warning.js";
 import type { SeenCounters } from "./seen-counters.js";
 import type { StorageGuard } from "./storage-guard.js";
 
 /** What the steps of a request share: one limiter's settings and parts, all made at construction. */
 export interface LimiterCore {
   isEnabled: boolean;
+  readonly proxyWarning: ProxyWarning;
   readonly clock: Clock;
   readonly logger: Logger | undefined;
   readonly storage: Storage;

@@ -8,7 +8,6 @@ import { RateLimiter } from "../core/rate-limiter.js";
 import type { MaybePromise } from "../core/when-ready.js";
 import { bindLimit } from "./bound-limit.js";
 import { describe } from "./check-options.js";
-import { ClientDenied } from "./client-denied.js";
 import type { LimiterEventName, LimiterListener } from "./events.js";
 import { Events } from "./events.js";
 import type { Exempt } from "./exemptions.js";
@@ -30,8 +29,7 @@ import type { LimiterParts, LimitMiddleware, PlacedLimit } from "./middleware.js
 import { checkNow, globalMiddleware, limitMiddleware } from "./middleware.js";
 import { Phases } from "./phases.js";
 import { publicDecision } from "./refusal.js";
-import { writeRefusalHeaders } from "./rejection.js";
-import { existingState, stateOf } from "./request-state.js";
+import { existingState } from "./request-state.js";
 import type { LongLived, ResolvedLimiter } from "./resolve-options.js";
 import { resolveLimiter } from "./resolve-options.js";
 import { hasSettings, withSettings } from "./settings.js";
@@ -161,12 +159,8 @@ export class Limiter {
    * Throws `RateLimitExceeded` for a refusal, `ClientDenied` for a client on the deny list.
    */
   async check(req: Request, res: Response): Promise<void> {
-    const { core } = this.#parts;
     const refused = await checkNow(this.#parts, req, res);
-    if (refused === undefined) return;
-    if (refused instanceof ClientDenied) throw refused;
-    writeRefusalHeaders({ core, req, res, state: stateOf(core, req), refused });
-    throw refused.error;
+    if (refused !== undefined) throw refused;
   }
 
   /** What was decided about the limit that headers show; `undefined` when nothing limited the request. */

@@ -83,7 +83,7 @@ export function loginGuard(limiter: Limiter, options: LoginGuardOptions = {}): L
 }
 
 function accountKey(account: unknown): (req: Request) => string | undefined {
-  if (typeof account === "string") return byBody(account);
+  if (typeof account === "string") return afterBodyParser(byBody(account));
   if (typeof account === "function") {
     return (req) => {
       const name: unknown = account(req);
@@ -93,6 +93,22 @@ function accountKey(account: unknown): (req: Request) => string | undefined {
   throw new ConfigurationError(
     `loginGuard: the option "account" must be a field name or a function, got ${describe(account)}.`,
   );
+}
+
+/** Without a parsed body every attempt would count by address only, and nobody would notice. */
+function afterBodyParser(
+  keyFunc: (req: Request) => string | undefined,
+): (req: Request) => string | undefined {
+  let hasWarned = false;
+  return (req) => {
+    if (req.body === undefined && !hasWarned) {
+      hasWarned = true;
+      process.emitWarning("loginGuard met a request without a parsed body: put express.json() before it.", {
+        code: "EXPRESS_LIMITS_NO_BODY",
+      });
+    }
+    return keyFunc(req);
+  };
 }
 
 function isClientError(_req: Request, res: Response): boolean {

@@ -1,18 +1,22 @@
-import type { ExpressRequest, Router } from "./express-internals.js";
-import { routerOf } from "./express-internals.js";
+import type { App, ExpressRequest, Router } from "./express-internals.js";
+import { appOf, routerOf } from "./express-internals.js";
 import type { Marks } from "./marks.js";
-import { isFresh, mountPatternOf, pathInApp, type RouteLookup, RouteLookups } from "./route-lookup.js";
+import { isFresh, pathInApp, type RouteLookup, RouteLookups } from "./route-lookup.js";
 
-/** Paths remembered for each router and method, in each of two generations. */
-const PATHS_PER_GENERATION = 2000;
+/** Look-ups remembered for each router, all methods together, in each of two generations. */
+const LOOKUPS_PER_GENERATION = 2000;
 
 /** Longer paths are looked up every time: clients choose them, and memory is ours. */
 const LONGEST_CACHED_PATH = 512;
 
-/** The two generations: when the young one is full, the old one is forgotten. */
+/** Look-ups by method and path. */
+type Generation = Map<string, Map<string, RouteLookup>>;
+
+/** Two generations: when the young one is full, the old one is forgotten. */
 interface PathCache {
-  young: Map<string, RouteLookup>;
-  old: Map<string, RouteLookup>;
+  young: Generation;
+  old: Generation;
+  youngSize: number;
 }
 
 /**
@@ -22,7 +26,7 @@ interface PathCache {
 export class LookupCache {
   readonly #lookups: RouteLookups;
   readonly #marks: Marks;
-  #caches = new WeakMap<Router, Map<string, PathCache>>();
+  #caches = new WeakMap<Router, PathCache>();
   #version = 0;
 
   constructor(marks: Marks) {
@@ -32,56 +36,61 @@ export class LookupCache {
 
   /** What the request will meet in its app; `undefined` outside Express. */
   forRequest(req: ExpressRequest): RouteLookup | undefined {
-    const { app } = req;
-    if (app === undefined) return undefined;
-    // biome-ignore lint/complexity/noBannedTypes: an Express app is a function
-    const router = routerOf(app as unknown as Function);
-    if (router === undefined) return undefined;
+    const app = appOf(req);
+    const router = app === undefined ? undefined : routerOf(app);
+    if (app === undefined || router === undefined) return undefined;
     const path = pathInApp(req);
-    return app.parent === undefined
-      ? this.#cached(router, path, req.method ?? "GET", "")
-      : this.#cached(router, pathBelowMount(req, path), req.method ?? "GET", mountPatternOf(app));
-  }
-
-  #cached(router: Router, path: string, method: string, base: string): RouteLookup {
-    if (path.length > LONGEST_CACHED_PATH) return this.#lookups.lookUp(router, path, method, base);
-    const cache = this.#cacheOf(router, method);
-    const found = cache.young.get(path);
+    if (path.length > LONGEST_CACHED_PATH) return this.#lookUp(app, router, path, req);
+    const cache = this.#cacheOf(router);
+    const method = req.method ?? "GET";
+    const found = cache.young.get(method)?.get(path);
     if (found !== undefined && isFresh(found)) return found;
-    return this.#missed(cache, router, path, method, base);
-  }
-
-  #missed(cache: PathCache, router: Router, path: string, method: string, base: string): RouteLookup {
-    const aged = cache.old.get(path);
-    const lookup =
-      aged !== undefined && isFresh(aged) ? aged : this.#lookups.lookUp(router, path, method, base);
-    if (cache.young.size >= PATHS_PER_GENERATION) {
-      cache.old = cache.young;
-      cache.young = new Map();
-    }
-    cache.young.set(path, lookup);
+    const aged = cache.old.get(method)?.get(path);
+    const lookup = aged !== undefined && isFresh(aged) ? aged : this.#lookUp(app, router, path, req);
+    remember(cache, method, path, lookup);
     return lookup;
   }
 
-  #cacheOf(router: Router, method: string): PathCache {
+  #lookUp(app: App, router: Router, path: string, req: ExpressRequest): RouteLookup {
+    const { rest, pattern } = this.#placeOf(app, path);
+    return this.#lookups.lookUp(router, rest, req.method ?? "GET", pattern);
+  }
+
+  /** The path as the app's own router sees it, and the pattern of all mounts before it. */
+  #placeOf(app: App, path: string): { readonly rest: string; readonly pattern: string } {
+    const { parent } = app;
+    const router = parent && routerOf(parent);
+    if (parent === undefined || router === undefined) return { rest: path, pattern: "" };
+    const outer = this.#placeOf(parent, path);
+    const { rest, pattern } = this.#lookups.mountOf(app, router, outer.rest);
+    return { rest, pattern: outer.pattern + pattern };
+  }
+
+  #cacheOf(router: Router): PathCache {
     if (this.#version !== this.#marks.version) {
       this.#caches = new WeakMap();
       this.#version = this.#marks.version;
     }
-    const byMethod = this.#caches.get(router) ?? new Map<string, PathCache>();
-    const cache = byMethod.get(method) ?? { young: new Map(), old: new Map() };
-    this.#caches.set(router, byMethod);
-    byMethod.set(method, cache);
-    return cache;
+    const known = this.#caches.get(router);
+    if (known !== undefined) return known;
+    const made: PathCache = { young: new Map(), old: new Map(), youngSize: 0 };
+    this.#caches.set(router, made);
+    return made;
   }
 }
 
-/**
- * A mounted app's router sees the path less the mount. How long the mount's prefix was is known where the
- * pattern is fixed text; otherwise the segments are counted.
- */
-function pathBelowMount(req: ExpressRequest, path: string): string {
-  const depth = mountPatternOf(req.app).split("/").length - 1;
-  const segments = path.split("/");
-  return `/${segments.slice(depth + 1).join("/")}`;
+function remember(cache: PathCache, method: string, path: string, lookup: RouteLookup): void {
+  if (cache.youngSize >= LOOKUPS_PER_GENERATION) {
+    cache.old = cache.young;
+    cache.young = new Map();
+    cache.youngSize = 0;
+  }
+  const paths = cache.young.get(method) ?? new Map<string, RouteLookup>();
+  cache.young.set(method, paths.set(copyOf(path), lookup));
+  cache.youngSize++;
+}
+
+/** A path is cut out of a URL, and would keep all of it in memory: a query of 15 KB, say. */
+function copyOf(path: string): string {
+  return ` ${path}`.slice(1);
 }

@@ -1,5 +1,7 @@
 import type { BoundLimit } from "./bound-limit.js";
-import type { Handle } from "./express-internals.js";
+import type { App, Handle, Router } from "./express-internals.js";
+import { routerOf } from "./express-internals.js";
+import { isMountedAt } from "./patterns.js";
 
 /** What an exemption lifts. */
 export interface Lifted {
@@ -30,7 +32,7 @@ export function liftBoth(a: Lifted, b: Lifted): Lifted {
 /** Which handlers, routers and apps one limiter has marked. */
 export class Marks {
   readonly #marks = new WeakMap<Handle, Mark>();
-  readonly #exemptApps: { readonly mountpath: () => string; readonly mark: Mark }[] = [];
+  readonly #exemptApps: { readonly app: App; readonly mark: Mark }[] = [];
   /** Grows with every mark that can change what a look-up found. */
   version = 0;
   /** True once a limit or an exemption exists, or may: then requests must be looked up. */
@@ -51,15 +53,18 @@ export class Marks {
     return this.#marks.get(handle);
   }
 
-  /** An app hides behind a wrapper where it is mounted; it is found again by its mount path. */
-  setApp(mountpath: () => string, mark: Mark): void {
-    this.#exemptApps.push({ mountpath, mark });
+  /** An app hides behind a wrapper where it is mounted; it is found again by its parent and mount path. */
+  setApp(app: App, mark: Mark): void {
+    this.#exemptApps.push({ app, mark });
     this.version++;
     this.any = true;
   }
 
-  ofMountedApp(prefix: string): Mark | undefined {
-    const path = prefix.toLowerCase();
-    return this.#exemptApps.find((app) => app.mountpath().toLowerCase() === path)?.mark;
+  /** The mark of an app that a parent's router holds at a pattern. */
+  ofMountedApp(parent: Router, pattern: string): Mark | undefined {
+    return this.#exemptApps.find(
+      ({ app }) =>
+        app.parent !== undefined && routerOf(app.parent) === parent && isMountedAt(app.mountpath, pattern),
+    )?.mark;
   }
 }

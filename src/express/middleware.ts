@@ -4,16 +4,17 @@ import { isPromise, type MaybePromise, whenReady } from "../core/when-ready.js";
 import { admit } from "./admission.js";
 import type { BoundLimit } from "./bound-limit.js";
 import { ClientDenied } from "./client-denied.js";
-import type { WantedLimit } from "./collect-claims.js";
 import { evaluate, type Outcome } from "./evaluate-request.js";
 import type { Handle } from "./express-internals.js";
 import { giveBack } from "./give-back.js";
-import type { LimitedRequest } from "./limited-request.js";
+import { LimitedRequest } from "./limited-request.js";
 import type { LimiterCore } from "./limiter-core.js";
 import type { Phases } from "./phases.js";
-import { reject, rejectDenied } from "./rejection.js";
-import type { Admission, RequestState } from "./request-state.js";
+import type { RateLimitExceeded } from "./rate-limit-exceeded.js";
+import { reject, rejectDenied, writeRefusalHeaders } from "./rejection.js";
+import type { RequestState, WantedLimit } from "./request-state.js";
 import { stateOf } from "./request-state.js";
+import type { RouteLookup } from "./route-lookup.js";
 import { neighboursOf } from "./route-run.js";
 
 /** Goes on to the next handler, or to the error handlers. */
@@ -47,11 +48,7 @@ export function globalMiddleware(parts: LimiterParts): LimitMiddleware {
     const state = stateOf(core, req);
     if (state.isGlobalDone) return next();
     state.isGlobalDone = true;
-    run({ core, phases, req, res, state }, next, (request) => {
-      if (phases.needsLookup) state.lookup = core.lookups.forRequest(req);
-      if (state.lookup?.answersOptions === true) return undefined;
-      return evaluate(request, phases.globalLimits(req, state));
-    });
+    run(new LimitedRequest(core, phases, req, res, state), next, decideGlobal, undefined);
   };
   return expressLimits as LimitMiddleware;
 }
@@ -60,50 +57,64 @@ export function globalMiddleware(parts: LimiterParts): LimitMiddleware {
 export function limitMiddleware(parts: LimiterParts, placed: PlacedLimit): LimitMiddleware {
   const expressLimit: Step = (req, res, next) => {
     const { core, phases } = parts;
-    const { bound, ordinal } = placed;
     if (!core.isEnabled) return next();
-    const state = stateOf(core, req);
-    run({ core, phases, req, res, state }, next, (request) => {
-      lookAgain(core, expressLimit, req, state);
-      const counter = phases.counterOf(bound, expressLimit, req, state, ordinal);
-      if (state.passed.some((passed) => passed.bound === bound && passed.counter === counter))
-        return undefined;
-      const own = [
-        { bound, counter },
-        ...neighboursOf(expressLimit, req, core.marks, (other, handle) => ({
-          bound: other,
-          counter: phases.counterOf(other, handle, req, state, ordinal),
-        })),
-      ];
-      state.passed.push(...own);
-      return decideOwn(request, own);
-    });
+    run(new LimitedRequest(core, phases, req, res, stateOf(core, req)), next, decideHere, here);
   };
+  const here: Here = { placed, handle: expressLimit };
   return expressLimit as LimitMiddleware;
 }
 
-/** Decides what applies where the request is now, and was not decided yet. */
-export function checkNow(
+/** Decides what applies where the request is now, and was not decided yet. The error of a refusal, its headers set. */
+export async function checkNow(
   { core, phases }: LimiterParts,
   req: Request,
   res: Response,
-): MaybePromise<Outcome | ClientDenied> {
+): Promise<RateLimitExceeded | ClientDenied | undefined> {
   if (!core.isEnabled) return undefined;
-  const state = stateOf(core, req);
-  const request = { core, phases, req, res, state };
-  return whenReady(admit(request), (admission) =>
-    afterAdmission(request, admission, () => {
-      if (state.lookup === undefined && phases.needsLookup) state.lookup = core.lookups.forRequest(req);
-      return evaluate(request, phases.globalLimits(req, state));
-    }),
-  );
+  const request = new LimitedRequest(core, phases, req, res, stateOf(core, req));
+  const refused = await admitAndDecide(request, decideUndecided, undefined);
+  if (refused === undefined || refused instanceof ClientDenied) return refused;
+  writeRefusalHeaders(request, refused.error);
+  return refused.error;
 }
 
-function decideOwn(request: LimitedRequest, own: readonly WantedLimit[]): MaybePromise<Outcome> {
-  const { phases, req, state } = request;
+/** A limit's middleware, as it stands in a stack. */
+interface Here {
+  readonly placed: PlacedLimit;
+  readonly handle: Handle;
+}
+
+function decideGlobal(request: LimitedRequest): MaybePromise<Outcome> {
+  const { core, phases, req, state } = request;
+  if (phases.needsLookup) {
+    state.lookup = core.lookups.forRequest(req);
+    if (state.lookup?.answersOptions === true) return undefined;
+  }
+  return evaluate(request, phases.globalLimits(req, state));
+}
+
+function decideUndecided(request: LimitedRequest): MaybePromise<Outcome> {
+  const { core, phases, req, state } = request;
+  if (state.lookup === undefined && phases.needsLookup) state.lookup = core.lookups.forRequest(req);
+  return evaluate(request, phases.globalLimits(req, state));
+}
+
+function decideHere(request: LimitedRequest, { placed, handle }: Here): MaybePromise<Outcome> {
+  const { core, phases, req, state } = request;
+  const { bound, ordinal } = placed;
+  const lookedAhead = state.lookup;
+  lookAgain(core, handle, req, state);
+  const counter = phases.counterOf(bound, handle, req, state, ordinal);
+  if (state.passed.some((passed) => passed.bound === bound && passed.counter === counter)) return undefined;
+  const own = neighboursOf(handle, req, core.marks, (other, its) => ({
+    bound: other,
+    counter: phases.counterOf(other, its, req, state, ordinal),
+  }));
+  own.unshift({ bound, counter });
+  state.passed = state.passed.concat(own);
   const decide = () =>
     evaluate(request, phases.routeLimits(own, req, state), phases.defaultLimits(state.lookup, req));
-  return whenReady(giveBackUnseenDefaults(request, own), decide);
+  return whenReady(giveBackUnseenDefaults(request, own, lookedAhead), decide);
 }
 
 /**
@@ -113,15 +124,16 @@ function decideOwn(request: LimitedRequest, own: readonly WantedLimit[]): MaybeP
 function giveBackUnseenDefaults(
   { core, state }: LimitedRequest,
   own: readonly WantedLimit[],
+  lookedAhead: RouteLookup | undefined,
 ): MaybePromise<void> {
   const isDefault = (entry: { claim: { bound: BoundLimit } }) => entry.claim.bound.kind === "default";
-  if (!own.some(({ bound }) => bound.overridesDefaults && isUnseen(bound, state))) return;
+  if (!own.some(({ bound }) => bound.overridesDefaults && isUnseen(bound, lookedAhead))) return;
   const defaults = state.decided.filter(isDefault);
   state.decided = state.decided.filter((entry) => !isDefault(entry));
   return giveBack(core, defaults);
 }
 
-function isUnseen(bound: BoundLimit, { lookup }: RequestState): boolean {
+function isUnseen(bound: BoundLimit, lookup: RouteLookup | undefined): boolean {
   return lookup?.marks.every((mark) => mark.kind !== "limit" || mark.bound !== bound) ?? true;
 }
 
@@ -134,34 +146,48 @@ function lookAgain(core: LimiterCore, handle: Handle, req: Request, state: Reque
   if (!isCovered) state.lookup = core.lookups.forRequest(req) ?? lookup;
 }
 
+type Decide<At> = (request: LimitedRequest, at: At) => MaybePromise<Outcome>;
+
 /** Runs a step between `req` and `next`: nothing that it throws, now or later, is lost. */
-function run(
-  request: LimitedRequest,
-  next: Next,
-  step: (request: LimitedRequest) => MaybePromise<Outcome>,
-): void {
+function run<At>(request: LimitedRequest, next: Next, decide: Decide<At>, at: At): void {
   let outcome: MaybePromise<Outcome | ClientDenied>;
+  request.core.proxyWarning.lookAt(request.req);
   try {
-    outcome = whenReady(admit(request), (admission) => afterAdmission(request, admission, step));
+    outcome = admitAndDecide(request, decide, at);
   } catch (error) {
-    next(error);
+    next(toError(error));
     return;
   }
-  if (isPromise(outcome)) outcome.then((decided) => finish(request, decided, next), next);
+  if (outcome === undefined) next();
+  else if (isPromise(outcome)) outcome.then((decided) => finish(request, decided, next), failWith(next));
   else finish(request, outcome, next);
 }
 
-function afterAdmission(
+function admitAndDecide<At>(
   request: LimitedRequest,
-  admission: Admission,
-  step: (request: LimitedRequest) => MaybePromise<Outcome>,
+  decide: Decide<At>,
+  at: At,
 ): MaybePromise<Outcome | ClientDenied> {
-  if (admission === "limited") return step(request);
-  return admission === "unlimited" ? undefined : admission;
+  const admission = admit(request);
+  if (admission === "limited") return decide(request, at);
+  return whenReady(admission, (known): MaybePromise<Outcome | ClientDenied> => {
+    if (known === "limited") return decide(request, at);
+    return known === "unlimited" ? undefined : known;
+  });
 }
 
 function finish(request: LimitedRequest, refused: Outcome | ClientDenied, next: Next): void {
   if (refused === undefined) next();
   else if (refused instanceof ClientDenied) rejectDenied(request, refused, next);
-  else reject({ ...request, refused }).then((isPassedOn) => isPassedOn && next(refused.error), next);
+  else reject(request, refused).then((isPassedOn) => isPassedOn && next(refused.error), failWith(next));
+}
+
+function failWith(next: Next): (error: unknown) => void {
+  return (error) => next(toError(error));
+}
+
+/** To Express, nothing and the words "route" and "router" mean "go on": as errors they would lift the limit. */
+function toError(error: unknown): unknown {
+  const goesOn = !error || error === "route" || error === "router";
+  return goesOn ? new Error(`A function of a limit failed with ${String(error)}.`, { cause: error }) : error;
 }

@@ -28,6 +28,15 @@ export function isWildcard(path: unknown): boolean {
   return typeof path === "string" && /^\/?(?:\*|\*\w+|\{\/?\*\w+\}|\(\.\*\))$/.test(path);
 }
 
+/** Is an app's mount path, or one of them, known to routers by this pattern? */
+export function isMountedAt(mountpath: unknown, pattern: string): boolean {
+  if (Array.isArray(mountpath)) return mountpath.some((path) => isMountedAt(path, pattern));
+  const path = mountpath instanceof RegExp ? `/(${mountpath.source})` : String(mountpath).replace(/\/+$/, "");
+  return (
+    path.toLowerCase() === pattern.toLowerCase() || (mountpath instanceof RegExp && pattern === UNKNOWN_MOUNT)
+  );
+}
+
 /** Shapes that a mount may show: one for each of its alternatives and optional parts. */
 const MOST_TEMPLATES = 16;
 
@@ -40,7 +49,9 @@ const UNKNOWN_MOUNT = "/(pattern)";
 /** A shape of a mount: its name, and which prefixes have it. */
 interface Template {
   readonly text: string;
-  readonly fits: RegExp;
+  /** How many segments a prefix of this shape has; undefined when a parameter takes any number. */
+  readonly segments: number | undefined;
+  readonly shape: RegExp;
 }
 
 /**
@@ -61,7 +72,7 @@ export class MountPatterns {
     if (source !== false) return source === undefined ? UNKNOWN_MOUNT : `/(${source})`;
     const prefix = path.endsWith("/") ? path.slice(0, -1) : path;
     const known = this.#templates.get(layer) ?? [];
-    const template = known.find(({ fits }) => fits.test(prefix));
+    const template = known.find((candidate) => fits(candidate, prefix));
     if (template !== undefined) return template.text;
     if (known.length >= MOST_TEMPLATES || prefix.length > LONGEST_TEMPLATE) return UNKNOWN_MOUNT;
     const learned = learnTemplate(prefix, paramSpans(layer, match, prefix));
@@ -73,15 +84,26 @@ export class MountPatterns {
 /** The fixed parts of a prefix stay, in lower case; between them stand the parameters' names. */
 function learnTemplate(prefix: string, spans: readonly Span[]): Template {
   let [text, source, end] = ["", "", 0];
+  let segments: number | undefined = segmentsOf(prefix);
   for (const span of spans) {
     const fixed = prefix.slice(end, span.start).toLowerCase();
     const takesSegments = prefix.slice(span.start, span.end).includes("/");
+    if (takesSegments) segments = undefined;
     text += `${fixed}:${span.name}`;
     source += `${escapeRegExp(fixed)}${takesSegments ? ".+?" : "[^/]+?"}`;
     end = span.end;
   }
   const rest = prefix.slice(end).toLowerCase();
-  return { text: text + rest, fits: new RegExp(`^${source}${escapeRegExp(rest)}$`, "i") };
+  return { text: text + rest, segments, shape: new RegExp(`^${source}${escapeRegExp(rest)}$`, "i") };
+}
+
+/** Segments are counted first: that keeps the expression, which clients choose the text for, linear. */
+function fits({ segments, shape }: Template, prefix: string): boolean {
+  return (segments === undefined || segments === segmentsOf(prefix)) && shape.test(prefix);
+}
+
+function segmentsOf(prefix: string): number {
+  return prefix.split("/").length;
 }
 
 function escapeRegExp(text: string): string {

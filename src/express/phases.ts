@@ -1,7 +1,5 @@
 import type { Request } from "express";
 import type { BoundLimit } from "./bound-limit.js";
-import { countedMethod } from "./bound-limit.js";
-import type { WantedLimit } from "./collect-claims.js";
 import {
   applicationCounter,
   type Counter,
@@ -18,10 +16,11 @@ import { declaredMethod, dispatchedMethod } from "./express-internals.js";
 import type { LimiterCore } from "./limiter-core.js";
 import { type Lifted, liftBoth } from "./marks.js";
 import { routePattern } from "./patterns.js";
-import type { RequestState } from "./request-state.js";
+import type { RequestState, WantedLimit } from "./request-state.js";
 import type { RouteLookup } from "./route-lookup.js";
 
 const NO_LIMITS: readonly WantedLimit[] = [];
+const NO_BOUNDS: readonly BoundLimit[] = [];
 
 /** Which limits belong to which phase of a request, and what each of them counts. */
 export class Phases {
@@ -48,7 +47,7 @@ export class Phases {
   /** Meta, application and default limits, for the phase before routing. */
   globalLimits(req: Request, state: RequestState): readonly WantedLimit[] {
     const wanted = this.applicationLimits(state);
-    if (liftedFor(state).default || limitsOnTheWay(state.lookup, req).length > 0) return wanted;
+    if (liftedFor(state).default || limitsOnTheWay(state.lookup).length > 0) return wanted;
     const defaults = this.defaultLimits(state.lookup, req);
     return wanted.length === 0 ? defaults : wanted.concat(defaults);
   }
@@ -56,7 +55,7 @@ export class Phases {
   /** What is decided where own limits stand: application limits that were not yet, defaults that they leave room for. */
   routeLimits(own: readonly WantedLimit[], req: Request, state: RequestState): readonly WantedLimit[] {
     const wanted = this.applicationLimits(state);
-    const onTheWay = limitsOnTheWay(state.lookup, req).concat(own.map(({ bound }) => bound));
+    const onTheWay = limitsOnTheWay(state.lookup).concat(own.map(({ bound }) => bound));
     if (liftedFor(state).default || onTheWay.some((bound) => bound.overridesDefaults))
       return wanted.concat(own);
     return wanted.concat(this.defaultLimits(state.lookup, req), own);
@@ -156,11 +155,6 @@ export function liftedFor(state: RequestState): Lifted {
 }
 
 /** The limits that the request will meet and that apply to its method. */
-export function limitsOnTheWay(lookup: RouteLookup | undefined, req: Request): BoundLimit[] {
-  const bounds: BoundLimit[] = [];
-  for (const mark of lookup?.marks ?? []) {
-    if (mark.kind === "limit" && (mark.bound.methods?.has(countedMethod(req.method)) ?? true))
-      bounds.push(mark.bound);
-  }
-  return bounds;
+export function limitsOnTheWay(lookup: RouteLookup | undefined): readonly BoundLimit[] {
+  return lookup?.limits ?? NO_BOUNDS;
 }

@@ -22,10 +22,11 @@ export function giveBackWhenAnswered(request: AnsweredRequest): void {
   if (state.isWaitingForAnswer || !state.decided.some(isConditional)) return;
   state.isWaitingForAnswer = true;
   const end = res.end;
+  let isEnded = false;
   const endAndSettle = function (this: Response, ...args: never[]): Response {
-    res.end = end;
     const ended: Response = Reflect.apply(end, this, args);
-    void settleAll(request);
+    if (!isEnded) void settleAll(request);
+    isEnded = true;
     return ended;
   };
   res.end = endAndSettle as typeof res.end;

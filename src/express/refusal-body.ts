@@ -7,13 +7,22 @@ export const QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#q
 
 const TITLE = "Too Many Requests";
 
-/** In the order in which they are preferred where the client does not say. */
-const BODY_TYPES = ["html", "application/problem+json", "application/json", "text"];
+/** What a refusal can be written as, in the order in which it is preferred where the client does not say. */
+const BODY_TYPES = ["html", "application/problem+json", "application/json", "text"] as const;
+
+type BodyType = (typeof BODY_TYPES)[number];
+
+const CONTENT_TYPES: Readonly<Record<BodyType, string>> = {
+  html: "text/html; charset=utf-8",
+  "application/problem+json": "application/problem+json; charset=utf-8",
+  "application/json": "application/json; charset=utf-8",
+  text: "text/plain; charset=utf-8",
+};
 
 /**
  * Answers 429 in what the client accepts: HTML, `application/problem+json` (RFC 9457), JSON, or text.
  *
- * `body` replaces the document for JSON and stands in for it as JSON where the client takes none.
+ * `body` is sent as JSON in its stead.
  */
 export function answerRefusal(
   req: Request,
@@ -21,30 +30,44 @@ export function answerRefusal(
   error: RateLimitExceeded,
   body?: Readonly<Record<string, unknown>>,
 ): void {
-  res.status(error.status);
-  if (body !== undefined) {
-    res.json(body);
-    return;
-  }
-  const type = req.accepts(BODY_TYPES);
-  if (type === "html") {
-    res.type("html").send(htmlPage(error.status, TITLE, error.message));
-  } else if (type === "application/problem+json" || type === "application/json") {
-    res.type(type).send(JSON.stringify(problemOf(error)));
-  } else {
-    res.type("text").send(error.message);
-  }
+  if (body !== undefined) send(res, error.status, "application/json", JSON.stringify(body));
+  else answer(req, res, error.status, TITLE, error.message, () => problemOf(error));
 }
 
 /** Answers 403 in what the client accepts. */
 export function answerDenied(req: Request, res: Response, error: ClientDenied): void {
   if (!res.hasHeader("Cache-Control")) res.setHeader("Cache-Control", "no-store");
-  res.status(error.status);
-  const type = req.accepts(BODY_TYPES);
-  if (type === "html") res.type("html").send(htmlPage(error.status, "Forbidden", error.message));
-  else if (type === "application/problem+json" || type === "application/json") {
-    res.type(type).send(JSON.stringify({ title: "Forbidden", status: error.status }));
-  } else res.type("text").send(error.message);
+  const title = "Forbidden";
+  answer(req, res, error.status, title, error.message, () => ({ title, status: error.status }));
+}
+
+function answer(
+  req: Request,
+  res: Response,
+  status: number,
+  title: string,
+  text: string,
+  problem: () => Record<string, unknown>,
+): void {
+  const type = acceptedType(req);
+  if (type === "html") send(res, status, type, htmlPage(status, title, text));
+  else if (type === "text") send(res, status, type, text);
+  else send(res, status, type, JSON.stringify(problem()));
+}
+
+/** Express knows what the client accepts; plain `http` does not, and gets text. */
+function acceptedType(req: Request): BodyType {
+  if (typeof req.accepts !== "function") return "text";
+  const accepted = req.accepts([...BODY_TYPES]);
+  return BODY_TYPES.find((type) => type === accepted) ?? "text";
+}
+
+/** By Node's own means: an error needs no ETag, and the limiter may stand in front of plain `http`. */
+function send(res: Response, status: number, type: BodyType, body: string): void {
+  res.statusCode = status;
+  res.setHeader("Content-Type", CONTENT_TYPES[type]);
+  res.setHeader("Content-Length", Buffer.byteLength(body));
+  res.end(body);
 }
 
 /** The problem document: which policies were exceeded, and how long to wait (absent when no wait helps). */

@@ -1,13 +1,13 @@
 import type { EpochMilliseconds } from "../core/clock.js";
 import type { LimitDecision } from "../core/decision.js";
 import { limitDecision } from "../core/decision.js";
-import { BLOCK_POLICY } from "../core/policy.js";
 import type { Verdict } from "../core/strategy.js";
 import type { BoundLimit } from "./bound-limit.js";
-import type { LimiterCore } from "./limiter-core.js";
-import { policyName } from "./policy-names.js";
+import type { LimitedRequest } from "./limited-request.js";
+import { policyName, policyNames } from "./policy-names.js";
 import { RateLimitExceeded } from "./rate-limit-exceeded.js";
-import type { DecidedClaim, RequestState } from "./request-state.js";
+import { type DecidedClaim, policyToTell } from "./request-state.js";
+import { allShown } from "./shown-limits.js";
 
 /** A refusal, and the limit with the longest wait, whose handler and message it gets. */
 export interface Refused {
@@ -22,7 +22,7 @@ export interface Refused {
  * block: the first refusal tells the whole truth.
  */
 export function toRefusal(
-  { core, state }: { readonly core: LimiterCore; readonly state: RequestState },
+  { core, req, state }: Pick<LimitedRequest, "core" | "req" | "state">,
   verdicts: readonly Verdict[],
 ): Refused {
   const now = core.clock.now();
@@ -41,17 +41,27 @@ export function toRefusal(
     },
     limits,
     retryAfterMs,
-    policies: refused.map(({ claim }) => policyName(claim.policy.limit, claim.bound.options.name)),
+    policies: namesOf(refused, req),
     isMeta,
   });
   return { error, bound: refused[limits.indexOf(longest)]?.claim.bound };
 }
 
+/** The names by which headers call these limits. */
+function namesOf(refused: readonly DecidedClaim[], req: object): string[] {
+  const shown = allShown(req);
+  const names = policyNames(shown);
+  return refused.map((entry) => {
+    const { claim } = entry;
+    return names[shown.indexOf(entry)] ?? policyName(policyToTell(claim).limit, claim.bound.options.name);
+  });
+}
+
 /** A decided claim in the words of the public API. A block is told as the limit that it follows. */
-export function publicDecision({ claim, verdict }: DecidedClaim, now: EpochMilliseconds): LimitDecision {
-  if (claim.policy !== BLOCK_POLICY || claim.parent === undefined) return limitDecision(claim, verdict, now);
-  const { limit, capacity } = claim.parent.policy;
-  return { ...limitDecision(claim, verdict, now), limit, used: capacity, remaining: 0 };
+export function publicDecision(entry: DecidedClaim, now: EpochMilliseconds): LimitDecision {
+  const { claim, verdict } = entry;
+  const { limit, capacity } = policyToTell(claim);
+  return { ...limitDecision(claim, verdict, now), limit, used: capacity - verdict.remaining };
 }
 
 function isAboutRequests({ claim, verdict }: DecidedClaim): boolean {

@@ -1,76 +1,58 @@
-import type { EpochMilliseconds, Milliseconds } from "../core/clock.js";
-import type { DecidedClaim } from "./request-state.js";
+import { IncomingMessage } from "node:http";
+import type { EpochMilliseconds } from "../core/clock.js";
+import type { RateLimitInfo } from "./rate-limit-info.js";
+import { type DecidedClaim, policyToTell } from "./request-state.js";
+import { nearestToItsEnd } from "./shown-limits.js";
+
+/** Prototypes whose requests know `rateLimit`. */
+const prepared = new WeakSet<object>();
 
 /**
- * `req.rateLimit`: what was decided about this request, in the names that Express users know.
- *
- * Of several limits the one that headers show.
+ * Makes `req.rateLimit` readable: once for all requests of an app, on their prototype, since a property added to
+ * each request would cost more than the limit itself. What another middleware assigns there stands.
  */
-export interface RateLimitInfo {
-  /** The amount (or burst): for 10 per hour 10. */
-  readonly limit: number;
-  /** Units spent: for 10 per hour after 4 requests 4. */
-  readonly used: number;
-  /** Whole units left: for 10 per hour after 4 requests 6. */
-  readonly remaining: number;
-  /** When more becomes available than now. */
-  readonly resetTime: Date;
-  /** How long until a refused request would pass; 0 when it passed. */
-  readonly retryAfterMs: Milliseconds;
-  /** The limit refused, or would have if it did more than observe. */
-  readonly breached: boolean;
-  /** Who was counted, as the key function returned it. */
-  readonly key: string;
-  /** The limit as text: `"10 per 1 hour"`. */
-  readonly policy: string;
+export function offerRateLimit(req: IncomingMessage): void {
+  const prototype: object = Object.getPrototypeOf(req);
+  if (prepared.has(prototype)) return;
+  if (prototype === IncomingMessage.prototype) {
+    Object.defineProperty(req, "rateLimit", ACCESSOR);
+    return;
+  }
+  prepared.add(prototype);
+  if (!Object.hasOwn(prototype, "rateLimit")) Object.defineProperty(prototype, "rateLimit", ACCESSOR);
 }
 
-/** Computed when read: most requests never look. */
-export class RequestRateLimit implements RateLimitInfo {
-  readonly #decided: DecidedClaim;
-  readonly #at: EpochMilliseconds;
+const ACCESSOR: PropertyDescriptor & ThisType<object> = {
+  configurable: true,
+  enumerable: true,
+  get() {
+    return rateLimitOf(this);
+  },
+  set(value: unknown) {
+    Object.defineProperty(this, "rateLimit", { value, configurable: true, enumerable: true, writable: true });
+  },
+};
 
-  constructor(decided: DecidedClaim, at: EpochMilliseconds) {
-    this.#decided = decided;
-    this.#at = at;
-  }
+/** What `req.rateLimit` gives: of several limiters the one whose headers are shown. */
+export function rateLimitOf(req: object): RateLimitInfo | undefined {
+  const state = nearestToItsEnd(req);
+  if (state?.shown === undefined) return undefined;
+  state.info ??= toInfo(state.shown, state.shownAt);
+  return state.info;
+}
 
-  get limit(): number {
-    return this.#decided.claim.policy.capacity;
-  }
-
-  get used(): number {
-    return this.limit - this.remaining;
-  }
-
-  get remaining(): number {
-    return this.#decided.verdict.remaining;
-  }
-
-  get resetTime(): Date {
-    return new Date(this.#at + this.#decided.verdict.resetAfterMs);
-  }
-
-  get retryAfterMs(): Milliseconds {
-    return this.breached ? this.#decided.verdict.retryAfterMs : 0;
-  }
-
-  get breached(): boolean {
-    return !this.#decided.verdict.allowed;
-  }
-
-  get key(): string {
-    return this.#decided.claim.who;
-  }
-
-  get policy(): string {
-    return this.#decided.claim.policy.limit.toString();
-  }
-
-  toJSON(): RateLimitInfo {
-    const { limit, used, remaining, resetTime, retryAfterMs, breached, key, policy } = this;
-    return { limit, used, remaining, resetTime, retryAfterMs, breached, key, policy };
-  }
+function toInfo({ claim, verdict }: DecidedClaim, at: EpochMilliseconds): RateLimitInfo {
+  const { limit, capacity } = policyToTell(claim);
+  return {
+    limit: capacity,
+    used: capacity - verdict.remaining,
+    remaining: verdict.remaining,
+    resetTime: new Date(at + verdict.resetAfterMs),
+    retryAfterMs: verdict.allowed ? 0 : verdict.retryAfterMs,
+    breached: !verdict.allowed,
+    key: claim.who,
+    policy: limit.toString(),
+  };
 }
 
 declare global {

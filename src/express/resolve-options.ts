@@ -1,25 +1,28 @@
+import { KeyedClaim } from "../core/claim.js";
 import { systemClock } from "../core/clock.js";
 import { parseDuration } from "../core/duration.js";
 import { ConfigurationError } from "../core/errors.js";
-import { keyHead } from "../core/key.js";
-import { isStrategyName, STRATEGY_NAMES } from "../core/policy.js";
-import { checkCost, checkSupport, DEFAULT_KEY_PREFIX } from "../core/rate-limiter.js";
-import type { Storage } from "../core/storage.js";
-import type { StrategyName } from "../core/strategy.js";
+import { KeyPlace, keyHead } from "../core/key.js";
+import { createPolicy } from "../core/policy.js";
+import { RateLimit } from "../core/rate-limit.js";
+import { checkSupport, DEFAULT_KEY_PREFIX } from "../core/rate-limiter.js";
+import type { Claim, Storage } from "../core/storage.js";
 import { MemoryStorage } from "../memory/index.js";
 import type { BindingDefaults, BoundLimit, LimitKind } from "./bound-limit.js";
 import { bindLimit } from "./bound-limit.js";
-import { checkBooleans, checkFunctions, checkOption, checkOptionNames, describe } from "./check-options.js";
+import { checkLimiterOptions, checkStrategy } from "./check-limiter-options.js";
+import { checkOption, checkOptionNames } from "./check-options.js";
 import type { Events } from "./events.js";
 import type { HeaderNames, HeaderSettings } from "./headers.js";
 import { DEFAULT_HEADER_NAMES } from "./headers.js";
 import { remoteAddress } from "./key-functions.js";
 import type { LimitOptions, LimitSource } from "./limit-options.js";
 import type { LimiterCore } from "./limiter-core.js";
-import { LIMITER_OPTION_NAMES, type LimiterOptions } from "./limiter-options.js";
+import type { LimiterOptions } from "./limiter-options.js";
 import { createLists } from "./lists.js";
 import { LookupCache } from "./lookup-cache.js";
 import type { Marks } from "./marks.js";
+import { ProxyWarning } from "./proxy-warning.js";
 import { SeenCounters } from "./seen-counters.js";
 import { storageFromUri } from "./storage-from-uri.js";
 import { StorageGuard } from "./storage-guard.js";
@@ -62,19 +65,26 @@ export function resolveLimiter(options: LimiterOptions, longLived: LongLived): R
   events.logger = options.logger;
   const core: LimiterCore = {
     isEnabled: options.enabled ?? true,
+    proxyWarning: new ProxyWarning(options.logger),
     clock,
     logger: options.logger,
     storage,
-    guard: guardFor(options, storage, events),
+    guard: guardFor(options, storage, events, keyHead(keyPrefix)),
     keyHead: keyHead(keyPrefix),
     events,
     headers: headerSettings(options),
     marks,
     lookups: new LookupCache(marks),
-    application: bindAll("application", options.applicationLimits, applicationOptions(options), binding),
-    defaults: bindAll("default", options.defaultLimits, defaultOptions(options), binding),
-    meta: bindAll("meta", options.metaLimits, {}, binding),
-    fallback: bindAll("fallback", options.inMemoryFallback, {}, binding),
+    application: bindAll(
+      "application",
+      "applicationLimits",
+      options.applicationLimits,
+      applicationOptions(options),
+      binding,
+    ),
+    defaults: bindAll("default", "defaultLimits", options.defaultLimits, defaultOptions(options), binding),
+    meta: bindAll("meta", "metaLimits", options.metaLimits, {}, binding),
+    fallback: bindAll("fallback", "inMemoryFallback", options.inMemoryFallback, {}, binding),
     filters,
     lists: createLists(options.allowList, options.denyList, options.sharedLists ?? false, clock),
     keyFunc: binding.keyFunc,
@@ -93,13 +103,14 @@ export function resolveLimiter(options: LimiterOptions, longLived: LongLived): R
 
 function bindAll(
   kind: LimitKind,
+  name: keyof LimiterOptions,
   sources: LimitSource | readonly LimitSource[] | undefined,
   options: LimitOptions,
   binding: BindingDefaults,
 ): BoundLimit[] {
   if (sources === undefined) return [];
   const list: readonly LimitSource[] = Array.isArray(sources) ? sources : [sources];
-  const where = `${WHERE}: ${kind} limits`;
+  const where = `${WHERE}: ${name}`;
   return list.map((source) =>
     bindLimit(
       kind,
@@ -129,7 +140,7 @@ function applicationOptions(options: LimiterOptions): LimitOptions {
   };
 }
 
-function guardFor(options: LimiterOptions, storage: Storage, events: Events): StorageGuard {
+function guardFor(options: LimiterOptions, storage: Storage, events: Events, head: string): StorageGuard {
   const timeoutMs = parseDuration(options.storageTimeout ?? "500ms", "storageTimeout");
   if (timeoutMs > LONGEST_TIMEOUT_MS) {
     throw new ConfigurationError(`${WHERE}: storageTimeout must be at most 24 days, got ${timeoutMs} ms.`);
@@ -140,6 +151,7 @@ function guardFor(options: LimiterOptions, storage: Storage, events: Events): St
     storage,
     fallback,
     fallbackInherits: options.inMemoryFallback === undefined,
+    probe: probeClaim(head),
     timeoutMs,
     events: {
       lost(error) {
@@ -151,6 +163,21 @@ function guardFor(options: LimiterOptions, storage: Storage, events: Events): St
         events.emit("storageRecovered", {});
       },
     },
+  });
+}
+
+/** A counter that nobody reads and that is gone a second later. */
+function probeClaim(head: string): Claim {
+  const policy = createPolicy(new RateLimit(1_000_000, 1, "second"), "fixed-window");
+  const place = new KeyPlace(head, "probe", policy.id);
+  return new KeyedClaim({
+    policy,
+    place,
+    owner: "probe",
+    cost: 1,
+    role: "limit",
+    who: "probe",
+    scope: "probe",
   });
 }
 
@@ -175,88 +202,4 @@ function headerSettings(options: LimiterOptions): HeaderSettings {
 
 function withoutUndefined(values: object): Record<string, string | false> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
-}
-
-function checkStrategy(strategy: StrategyName): StrategyName {
-  if (isStrategyName(strategy)) return strategy;
-  throw new ConfigurationError(
-    `${WHERE}: unknown strategy ${describe(strategy)}. Use one of: ${STRATEGY_NAMES.join(", ")}.`,
-  );
-}
-
-function checkLimiterOptions(options: LimiterOptions): void {
-  if (typeof options !== "object" || options === null) {
-    throw new ConfigurationError(`${WHERE}: options must be an object, got ${describe(options)}.`);
-  }
-  checkOptionNames(WHERE, options, LIMITER_OPTION_NAMES);
-  checkBooleans(WHERE, options, [
-    "enabled",
-    "defaultLimitsPerMethod",
-    "applicationLimitsPerMethod",
-    "headersEnabled",
-    "failOnFirstBreach",
-    "passBreachToNext",
-    "swallowErrors",
-    "inMemoryFallbackEnabled",
-    "sharedLists",
-  ]);
-  checkFunctions(WHERE, options, [
-    "keyFunc",
-    "onBreach",
-    "onMetaBreach",
-    "requestIdentifier",
-    "defaultLimitsExemptWhen",
-    "defaultLimitsDeductWhen",
-    "applicationLimitsExemptWhen",
-    "applicationLimitsDeductWhen",
-  ]);
-  const { keyPrefix, retryAfter, standardHeaders, unmatched } = options;
-  checkOption(WHERE, "keyPrefix", keyPrefix, typeof keyPrefix === "string" && keyPrefix !== "", "a text");
-  checkOneOf("retryAfter", retryAfter, ["delta-seconds", "http-date"]);
-  checkOneOf("standardHeaders", standardHeaders, [false, "draft-6", "draft-7", "ietf"]);
-  checkOneOf("unmatched", unmatched, ["limit", "skip"]);
-  checkStorageOptions(options);
-  for (const cost of [options.defaultLimitsCost, options.applicationLimitsCost]) {
-    if (cost !== undefined && typeof cost !== "function") checkCost(cost);
-  }
-}
-
-function checkOneOf(name: string, value: unknown, allowed: readonly (string | false)[]): void {
-  const isOne = allowed.some((candidate) => candidate === value);
-  checkOption(WHERE, name, value, isOne, `one of ${allowed.map((one) => JSON.stringify(one)).join(", ")}`);
-}
-
-function checkStorageOptions({ storage, storageUri, storageOptions, clock, logger }: LimiterOptions): void {
-  if (storage !== undefined && storageUri !== undefined) {
-    throw new ConfigurationError(`${WHERE}: give either storage or storageUri, not both.`);
-  }
-  const isStorage = hasMethods(storage, ["hit", "test", "refund", "clear", "reset", "check"]);
-  checkOption(
-    WHERE,
-    "storage",
-    storage,
-    isStorage,
-    'a storage such as new MemoryStorage(); for a URI use "storageUri"',
-  );
-  checkOption(
-    WHERE,
-    "storageUri",
-    storageUri,
-    typeof storageUri === "string",
-    "a text such as redis://localhost",
-  );
-  checkOption(WHERE, "storageOptions", storageOptions, typeof storageOptions === "object", "an object");
-  checkOption(WHERE, "clock", clock, hasMethods(clock, ["now"]), "an object with now()");
-  checkOption(
-    WHERE,
-    "logger",
-    logger,
-    hasMethods(logger, ["warn", "error"]),
-    "an object with warn() and error()",
-  );
-}
-
-function hasMethods(value: unknown, names: readonly string[]): boolean {
-  if (typeof value !== "object" && typeof value !== "function") return false;
-  return value !== null && names.every((name) => typeof Reflect.get(value, name) === "function");
 }

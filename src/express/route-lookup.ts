@@ -1,7 +1,8 @@
+import { type BoundLimit, countedMethod } from "./bound-limit.js";
 import type { App, ExpressRequest, Handle, Layer, LayerMatch, Route, Router } from "./express-internals.js";
 import { dispatchedMethod, handlesMethod, matchLayer, pathnameOf, routerOf } from "./express-internals.js";
 import { type Lifted, liftBoth, type Mark, type Marks, NOTHING_LIFTED } from "./marks.js";
-import { isWildcard, MountPatterns, routePattern } from "./patterns.js";
+import { isMountedAt, isWildcard, MountPatterns, routePattern } from "./patterns.js";
 
 /** A route that Express may run for a path. */
 export interface Candidate {
@@ -30,6 +31,8 @@ export interface RouteLookup {
   /** Marks that count for this request: of all candidates of the endpoint's pattern. */
   readonly marks: readonly Mark[];
   readonly lifted: Lifted;
+  /** The limits among the marks that apply to the method. */
+  readonly limits: readonly BoundLimit[];
   /** Express will answer OPTIONS by itself. */
   readonly answersOptions: boolean;
   /** Stacks that were read, to see whether they have changed since. */
@@ -58,13 +61,24 @@ interface Walk {
 
 /** Where the walk stands: how much of the path is consumed, and what it was called. */
 interface Place {
+  readonly router: Router;
   readonly path: string;
   readonly prefix: string;
   readonly pattern: string;
   readonly marks: readonly Mark[];
 }
 
+/** Where an app is mounted. */
+interface Mount {
+  /** The path as the app's router sees it. */
+  readonly rest: string;
+  readonly pattern: string;
+}
+
 const DEEPEST_NESTING = 64;
+
+/** What Express calls the wrapper behind which a mounted app hides. */
+const MOUNTED_APP = "mounted_app";
 
 /**
  * Looks ahead: which route will a request reach, and what marks stand on it and on the way?
@@ -92,14 +106,15 @@ export class RouteLookups {
       atEnd: [],
       optionsRoutes: 0,
     };
-    walk.atEnd = this.#walk(router, { path, prefix, pattern: base, marks: [] }, walk, 0);
+    walk.atEnd = this.#walk({ router, path, prefix, pattern: base, marks: [] }, walk, 0);
     return summarize(walk);
   }
 
   /** Returns the marks in force where the path leads past all of the router's routes. */
-  #walk(router: Router, place: Place, walk: Walk, depth: number): readonly Mark[] {
+  #walk(place: Place, walk: Walk, depth: number): readonly Mark[] {
+    const { router } = place;
     remember(router, walk);
-    let marks = place.marks;
+    let { marks } = place;
     for (const layer of router.stack) {
       const match = matchLayer(layer, place.path);
       if (match === undefined) continue;
@@ -130,16 +145,17 @@ export class RouteLookups {
 
   #meetMiddleware(layer: Layer, match: LayerMatch, place: Place, walk: Walk, depth: number): readonly Mark[] {
     if (layer.handle.length > 3 || !isPathPrefix(match.path, place.path, layer)) return place.marks;
-    const mark = this.#marks.of(layer.handle) ?? this.#markOfApp(layer, match);
-    const inside: Place = {
-      path: restOf(place.path, match.path),
-      prefix: place.prefix + withoutTrailingSlash(match.path),
-      pattern: place.pattern + this.#mounts.patternOf(layer, match),
-      marks: mark === undefined ? place.marks : [...place.marks, mark],
-    };
+    const path = restOf(place.path, match.path);
+    const prefix = place.prefix + withoutTrailingSlash(match.path);
+    const mount = this.#mounts.patternOf(layer, match);
+    const mark =
+      this.#marks.of(layer.handle) ??
+      (layer.name === MOUNTED_APP ? this.#marks.ofMountedApp(place.router, mount) : undefined);
+    const marks = mark === undefined ? place.marks : [...place.marks, mark];
+    const inside: Place = { ...place, path, prefix, pattern: place.pattern + mount, marks };
     const router = depth < DEEPEST_NESTING ? routerOf(layer.handle) : undefined;
     if (router !== undefined) {
-      const left = this.#walk(router, inside, walk, depth + 1).slice(place.marks.length);
+      const left = this.#walk({ ...inside, router }, walk, depth + 1).slice(place.marks.length);
       walk.passed.push(...left.filter(({ kind }) => kind === "limit" || inside.prefix !== ""));
       return place.marks;
     }
@@ -160,10 +176,18 @@ export class RouteLookups {
     return marks;
   }
 
-  #markOfApp(layer: Layer, match: LayerMatch): Mark | undefined {
-    return layer.name === "mounted_app"
-      ? this.#marks.ofMountedApp(withoutTrailingSlash(match.path))
-      : undefined;
+  /** Where a path enters an app in its parent's router: what the mount takes of the path, and its pattern. */
+  mountOf(app: App, parent: Router, path: string): Mount {
+    let first: Mount | undefined;
+    for (const layer of parent.stack) {
+      const match = layer.name === MOUNTED_APP ? matchLayer(layer, path) : undefined;
+      if (match === undefined) continue;
+      const rest = restOf(path, match.path);
+      const mount = { rest, pattern: this.#mounts.patternOf(layer, match) };
+      if (isMountedAt(app.mountpath, mount.pattern)) return mount;
+      first ??= mount;
+    }
+    return first ?? { rest: path, pattern: "" };
   }
 }
 
@@ -185,13 +209,6 @@ export function pathInApp(req: ExpressRequest): string {
   return isMountItself ? baseUrl : baseUrl + pathname;
 }
 
-/** The pattern under which an app is mounted, its parents' included. */
-export function mountPatternOf(app: App | undefined): string {
-  if (app?.parent === undefined) return "";
-  const own = routePattern(app.mountpath);
-  return mountPatternOf(app.parent) + (own === "/" ? "" : own);
-}
-
 function summarize(walk: Walk): RouteLookup {
   const { candidates, mounted, read } = walk;
   const ahead = candidates.slice(walk.start);
@@ -202,16 +219,25 @@ function summarize(walk: Walk): RouteLookup {
       ? walk.atEnd.concat(walk.passed)
       : ahead.filter(({ pattern }) => pattern === first.pattern).flatMap((candidate) => candidate.marks);
   let lifted = NOTHING_LIFTED;
-  for (const mark of marks) if (mark.kind === "exempt") lifted = liftBoth(lifted, mark.lifts);
+  for (const mark of found === undefined ? marks.concat(walk.passed) : marks)
+    if (mark.kind === "exempt") lifted = liftBoth(lifted, mark.lifts);
   return {
     endpoint: first?.pattern,
     candidates,
     mounted,
     marks,
     lifted,
+    limits: limitsFor(walk.method, marks),
     answersOptions: ahead.length === 0 && walk.optionsRoutes > 0,
     read,
   };
+}
+
+function limitsFor(method: string, marks: readonly Mark[]): BoundLimit[] {
+  const counted = countedMethod(method);
+  return marks.flatMap((mark) =>
+    mark.kind === "limit" && (mark.bound.methods?.has(counted) ?? true) ? [mark.bound] : [],
+  );
 }
 
 /** What was met before the limiter's own middleware has run already. Met again, it does nothing. */

@@ -12,17 +12,24 @@ export interface SeenCounter {
 /** Scopes that are functions of the request could make counters without end. */
 const MOST_SEEN = 10_000;
 
-/** The counters that a limiter has met, by their stored name: as many as there are routes and limits. */
+/**
+ * The counters that a limiter has met, by their stored name: as many as there are routes and limits. Limits that
+ * share a name but not a key function count different clients, and are all kept.
+ */
 export class SeenCounters {
-  readonly #seen = new Map<string, SeenCounter>();
+  readonly #seen = new Map<string, SeenCounter[]>();
 
   note(counter: Counter, policy: Policy, bound: BoundLimit): void {
     const name = `${counter.name}:${policy.id}`;
-    if (this.#seen.size < MOST_SEEN && !this.#seen.has(name))
-      this.#seen.set(name, { counter, policy, bound });
+    const known = this.#seen.get(name);
+    if (known === undefined) {
+      if (this.#seen.size < MOST_SEEN) this.#seen.set(name, [{ counter, policy, bound }]);
+    } else if (known.every((seen) => seen.bound.keyFunc !== bound.keyFunc)) {
+      known.push({ counter, policy, bound });
+    }
   }
 
   all(): SeenCounter[] {
-    return [...this.#seen.values()];
+    return [...this.#seen.values()].flat();
   }
 }

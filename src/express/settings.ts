@@ -76,7 +76,7 @@ export function withSettings(
   appSettings: Readonly<Record<string, unknown>> = {},
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): LimiterOptions {
-  const fromEnvironment = readSettings(environment, "environment");
+  const fromEnvironment = readSettings(environment, "environment variable");
   const fromApp = readSettings(appSettings, "app setting");
   return merge(merge(fromEnvironment, fromApp), options);
 }
@@ -117,13 +117,13 @@ function settingOf(name: string, where: string): Setting | undefined {
   const own = name.slice(PREFIX.length);
   if (Object.hasOwn(SETTINGS, own)) return SETTINGS[own];
   const meant = nearestWord(own, Object.keys(SETTINGS));
-  if (meant === undefined && where === "environment") return undefined;
+  if (meant === undefined && where === "environment variable") return undefined;
   const hint = meant === undefined ? "" : ` Did you mean "${PREFIX}${meant}"?`;
   throw new ConfigurationError(`Limiter: unknown ${where} "${name}".${hint}`);
 }
 
 function readValue(name: string, value: unknown, kind: Kind, where: string): unknown {
-  if (where === "environment" && kind === "function") {
+  if (where === "environment variable" && kind === "function") {
     throw new ConfigurationError(`Limiter: ${name} is a function and cannot come from the environment.`);
   }
   if (typeof value !== "string") return value;
@@ -137,12 +137,18 @@ function readValue(name: string, value: unknown, kind: Kind, where: string): unk
     case "header":
       return word === false ? false : value.trim();
     case "number":
-      return value.trim() === "" ? Number.NaN : Number(value);
+      return readNumber(name, value);
     case "json":
       return readJson(name, value);
     default:
       return value.trim();
   }
+}
+
+function readNumber(name: string, value: string): number {
+  const number = value.trim() === "" ? Number.NaN : Number(value);
+  if (!Number.isNaN(number)) return number;
+  throw new ConfigurationError(`Limiter: ${name} must be a number, got ${describe(value)}.`);
 }
 
 function readJson(name: string, value: string): unknown {

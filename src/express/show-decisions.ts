@@ -1,15 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isShownBefore } from "../core/decision.js";
-import type { Verdict } from "../core/strategy.js";
 import { writeClassicHeaders, writeStandardHeaders } from "./headers.js";
 import type { LimiterCore } from "./limiter-core.js";
-import { RequestRateLimit } from "./request-info.js";
+import { offerRateLimit } from "./request-info.js";
 import type { DecidedClaim, RequestState } from "./request-state.js";
-import { statesOf } from "./request-state.js";
+import { isMetBySeveral } from "./request-state.js";
+import { isShowable, nearestToItsEnd } from "./shown-limits.js";
 
 interface Shown {
   readonly core: LimiterCore;
-  readonly req: IncomingMessage & { rateLimit?: unknown };
+  readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly state: RequestState;
 }
@@ -24,12 +24,15 @@ export function showDecisions({ core, req, res, state }: Shown): void {
   const now = core.clock.now();
   state.shown = shown;
   state.shownAt = now;
-  if (isOutdoneByAnother(req, state, shown)) return;
-  req.rateLimit = new RequestRateLimit(shown, now);
-  if (res.headersSent) return;
-  if (core.headers.enabled) writeClassicHeaders(res, core.headers, shown, now);
-  if (core.headers.standard !== false) {
-    writeStandardHeaders(res, core.headers.standard, shown, allShown(req));
+  state.info = undefined;
+  offerRateLimit(req);
+  const isNearest = !isMetBySeveral(req) || nearestToItsEnd(req) === state;
+  try {
+    if (core.headers.enabled && isNearest) writeClassicHeaders(res, core.headers, shown, now);
+    writeStandardHeaders(res, core.headers.standard, isNearest ? shown : undefined, req);
+  } catch (error) {
+    // Asked only now: on the way of every request `headersSent` would cost as much as a header.
+    if (!res.headersSent) throw error;
   }
 }
 
@@ -46,29 +49,4 @@ function shownOf(decided: readonly DecidedClaim[]): DecidedClaim | undefined {
     }
   }
   return shown;
-}
-
-function isShowable({ claim }: DecidedClaim): boolean {
-  return claim.role === "limit" && claim.bound.options.headers !== false;
-}
-
-/** Two limiters on one app: the one with the least left is shown, on refusals the longest wait. */
-function isOutdoneByAnother(req: IncomingMessage, own: RequestState, shown: DecidedClaim): boolean {
-  const states = statesOf(req);
-  if (states.size < 2) return false;
-  for (const state of states.values()) {
-    const other = state === own ? undefined : state.shown;
-    if (other !== undefined && isNearerToItsEnd(other.verdict, shown.verdict)) return true;
-  }
-  return false;
-}
-
-function isNearerToItsEnd(a: Verdict, b: Verdict): boolean {
-  if (a.allowed !== b.allowed) return b.allowed;
-  return a.allowed ? a.remaining < b.remaining : a.retryAfterMs > b.retryAfterMs;
-}
-
-/** Every limit that counted for this request, of all limiters, in the order in which they were decided. */
-function allShown(req: IncomingMessage): DecidedClaim[] {
-  return [...statesOf(req).values()].flatMap((state) => state.decided.filter(isShowable));
 }

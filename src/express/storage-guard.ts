@@ -1,5 +1,5 @@
 import type { Milliseconds } from "../core/clock.js";
-import { StorageError } from "../core/errors.js";
+import { ConfigurationError, StorageError } from "../core/errors.js";
 import type { Charge, Claim, HitOptions, Storage } from "../core/storage.js";
 import type { Verdict } from "../core/strategy.js";
 import { isPromise, type MaybePromise } from "../core/when-ready.js";
@@ -19,6 +19,8 @@ export interface GuardOptions {
   /** The fallback counts the same limits: {@link StorageGuard.hit} goes on with it by itself. */
   readonly fallbackInherits: boolean;
   readonly timeoutMs: Milliseconds;
+  /** What a probe charges: only a storage that can write is back. */
+  readonly probe: Claim;
   readonly events: GuardEvents;
 }
 
@@ -43,6 +45,7 @@ export class StorageGuard {
   readonly #deadlines: Deadlines;
   readonly #events: GuardEvents;
   readonly #timeoutMs: Milliseconds;
+  readonly #probeClaim: Claim;
   readonly #hitOptions: Readonly<Record<HitOptions["mode"], HitOptions>>;
   readonly #decidedByFallback = new WeakSet<readonly Verdict[]>();
   #failures = 0;
@@ -58,6 +61,7 @@ export class StorageGuard {
     this.#timeoutMs = timeoutMs;
     this.#deadlines = new Deadlines(timeoutMs);
     this.#events = options.events;
+    this.#probeClaim = options.probe;
     this.#hitOptions = { all: { mode: "all", timeoutMs }, each: { mode: "each", timeoutMs } };
   }
 
@@ -76,13 +80,17 @@ export class StorageGuard {
     } catch (error) {
       return this.#goOnWithFallback(claims, options, this.#failed(error));
     }
-    if (!isPromise(verdicts)) return verdicts;
+    if (!isPromise(verdicts)) {
+      if (this.#failures > 0) this.#recovered();
+      return verdicts;
+    }
+    const askedAt = performance.now();
     return this.#deadlines.race(verdicts).then(
       (decided) => {
         if (this.#failures > 0) this.#recovered();
         return decided;
       },
-      (error) => this.#goOnWithFallback(claims, options, this.#failed(error)),
+      (error) => this.#goOnWithFallback(claims, options, this.#failed(error, performance.now() - askedAt)),
     );
   }
 
@@ -122,6 +130,7 @@ export class StorageGuard {
       clear: (claims) => this.clear(claims),
       reset: (prefix) => this.reset(prefix),
       check: () => this.storage.check(),
+      checkPolicy: (policy) => this.storage.checkPolicy?.(policy),
     };
   }
 
@@ -177,8 +186,13 @@ export class StorageGuard {
     return verdicts;
   }
 
-  #failed(cause: unknown): StorageError {
-    const isTimeout = cause instanceof DeadlinePassed;
+  /**
+   * Notes a failure. A storage may keep the same deadline itself, and its error may be here first: the time tells.
+   * A storage that cannot be (a package is missing) is no outage: that error is thrown as it is.
+   */
+  #failed(cause: unknown, tookMs: Milliseconds = 0): StorageError {
+    if (cause instanceof ConfigurationError) throw cause;
+    const isTimeout = cause instanceof DeadlinePassed || tookMs >= this.#timeoutMs * 0.9;
     const error = toStorageError(cause, this.storage.name, this.#timeoutMs);
     this.#lastError = error;
     this.#failures++;
@@ -217,7 +231,9 @@ export class StorageGuard {
 
   async #isThere(): Promise<boolean> {
     try {
-      return await this.#deadlines.race(Promise.resolve(this.storage.check()));
+      if (!(await this.#deadlines.race(Promise.resolve(this.storage.check())))) return false;
+      await this.#deadlines.race(Promise.resolve(this.storage.hit([this.#probeClaim], this.#hitOptions.all)));
+      return true;
     } catch {
       return false;
     }

@@ -148,6 +148,28 @@ describe("MemoryStorage's bounds", () => {
     },
   );
 
+  it.each([
+    { blocked: 100, fresh: 300_000, mayBeFreed: 0 },
+    { blocked: 2000, fresh: 100_000, mayBeFreed: 1000 },
+  ])(
+    "keep blocked clients blocked, though they come to stand side by side: $blocked of 10,000 keys",
+    ({ blocked, fresh, mayBeFreed }) => {
+      const storage = new MemoryStorage({ clock: new ManualClock(), maxKeys: 10_000 });
+      const victims = Array.from({ length: blocked }, (_, i) => claimOf("5 per minute", `victim-${i}`));
+      const others = Math.floor(8000 / blocked);
+      victims.forEach((victim, i) => {
+        hit(storage, victim, 5);
+        for (let j = 0; j < others; j++) hit(storage, claimOf("5 per minute", `other-${i}-${j}`));
+      });
+      const { policy } = claimOf("5 per minute", "");
+      for (let i = 0; i < fresh; i++) {
+        hit(storage, { policy, key: `test:{fresh-${i}}:${policy.id}`, cost: 1, role: "limit" });
+      }
+      const freed = storage.test(victims).filter((verdict) => verdict.allowed).length;
+      expect(freed).toBeLessThanOrEqual(mayBeFreed);
+    },
+  );
+
   it("keep a client blocked under fresh keys that time spreads over its window", () => {
     const clock = new ManualClock();
     const storage = new MemoryStorage({ clock, maxKeys: 1000 });

@@ -2,6 +2,12 @@ import type { StorageInstant } from "../strategy.js";
 
 const FIRST_CAPACITY = 4;
 
+/** What was charged in one millisecond. */
+export interface LogEntry {
+  readonly instant: StorageInstant;
+  readonly cost: number;
+}
+
 /**
  * A log of charges, oldest first, as a ring: hits of one millisecond share an entry.
  *
@@ -27,6 +33,14 @@ export class InstantLog {
   /** When the newest entry was made; `undefined` for an empty log. */
   get newest(): StorageInstant | undefined {
     return this.#length === 0 ? undefined : this.#instants[this.#slot(this.#length - 1)];
+  }
+
+  /** All entries, oldest first, for a storage that keeps the log as text. */
+  entries(): LogEntry[] {
+    return Array.from({ length: this.#length }, (_, i) => ({
+      instant: this.#at(this.#instants, i),
+      cost: this.#at(this.#costs, i),
+    }));
   }
 
   /** Drops what was logged at `instant` or before. */

@@ -1,0 +1,89 @@
+// Runs all benches, or those that are named, one after the other, and prints what they found.
+//   npm run bench [-- --quick] [middleware engine ...]
+// A full run writes README.md from README.template.md.
+import { fork, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { table } from "./lib/markdown.js";
+import { isQuick, names, passedOn } from "./lib/options.js";
+
+const BENCHES = [
+  "middleware",
+  "engine",
+  "lookup",
+  "memory",
+  "pause",
+  "flood",
+  "http",
+  "import",
+  "redis",
+  "memcached",
+];
+
+const here = fileURLToPath(new URL(".", import.meta.url));
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+function run(command, cwd) {
+  console.error(`$ ${command}`);
+  const { status } = spawnSync(command, { shell: true, cwd, stdio: ["ignore", "ignore", "inherit"] });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+/** The peers, and the package's own build: what a fresh clone has not. */
+function prepare() {
+  if (!existsSync(`${root}node_modules`)) run("npm ci --no-audit --no-fund", root);
+  const installed = `${here}node_modules/.package-lock.json`;
+  if (!existsSync(installed)) run("npm ci --no-audit --no-fund", here);
+  if (!process.argv.some((argument) => argument.startsWith("--dist"))) run("npm run build --silent", root);
+}
+
+/** Runs one bench and gives its tables and figures. */
+async function measure(name) {
+  const child = fork(`${here}${name}.js`, passedOn, { execArgv: [] });
+  let result;
+  child.once("message", (message) => {
+    result = message;
+  });
+  const [code] = await once(child, "exit");
+  return result ?? { markdown: `Failed with exit code ${code}.`, figures: [], hasFailed: true };
+}
+
+const machine = () => {
+  const cores = availableParallelism();
+  return `${cores} ${cores === 1 ? "core" : "cores"}, Node ${process.version}, ${process.platform} ${process.arch}`;
+};
+
+function targets(results) {
+  const figures = [...results.values()].flatMap((result) => result.figures);
+  const rows = figures.map(({ what, text, target, isMet }) => [what, text, target, isMet ? "yes" : "**no**"]);
+  return table(["", "measured", "target", "met"], rows);
+}
+
+function readme(results) {
+  const template = readFileSync(`${here}README.template.md`, "utf8");
+  const parts = new Map([...results].map(([name, { markdown }]) => [name, markdown]));
+  parts.set("machine", machine());
+  parts.set("targets", targets(results));
+  return template.replaceAll(/\{\{(\w+)\}\}/g, (_, name) => parts.get(name) ?? "");
+}
+
+const unknown = names.filter((name) => !BENCHES.includes(name));
+if (unknown.length > 0) {
+  console.error(`Unknown: ${unknown.join(", ")}. There are: ${BENCHES.join(", ")}.`);
+  process.exit(2);
+}
+prepare();
+
+const results = new Map();
+for (const name of BENCHES.filter((bench) => names.length === 0 || names.includes(bench))) {
+  const startedAt = performance.now();
+  const result = await measure(name);
+  results.set(name, result);
+  console.log(`\n## ${name}\n\n${result.markdown}`);
+  console.error(`(${name}: ${((performance.now() - startedAt) / 1000).toFixed(0)} s)`);
+}
+console.log(`\n## targets\n\n${machine()}${isQuick ? ", quick run" : ""}\n\n${targets(results)}`);
+if (!isQuick && names.length === 0) writeFileSync(`${here}README.md`, readme(results));
+process.exit([...results.values()].some(({ hasFailed }) => hasFailed) ? 1 : 0);

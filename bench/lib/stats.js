@@ -1,0 +1,20 @@
+// Medians, ranges and ratios over rounds.
+
+export function median(numbers) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** The value below which the given part of the numbers lies. */
+export function quantile(numbers, part) {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
+}
+
+/** Round by round: what was measured beside each other is compared with each other. */
+export const minus = (a, b) => a.map((value, round) => value - b[round]);
+export const over = (a, b) => a.map((value, round) => value / b[round]);
+
+/** The median of the rounds' ratios. */
+export const ratio = (a, b) => median(over(a, b));

@@ -1,0 +1,55 @@
+import type { Policy } from "../core/strategy.js";
+import { checkCounted } from "./check-policy.js";
+
+/** Counters always have sixteen digits, from here up to where a double stops being exact. */
+const LEAST_TEXT = 1e15;
+const MOST_TEXT = 9e15;
+
+/** So many times the amount fits into the count, for requests in flight that will be refused and given back. */
+const HEADROOM = 1000;
+
+/** A counter, read. */
+export interface Counter {
+  /** Names this life of the item: one that was evicted and made anew has another. */
+  readonly mark: number;
+  readonly count: number;
+}
+
+/**
+ * How a counter is written: `mark * scale + count`, always sixteen digits.
+ *
+ * The mark is drawn when an item is made. A charge is given back only to a counter with the mark that it was
+ * counted under: else what one client gives back could be taken from what others spent since. The constant
+ * length also means that an increment never moves the item to another slab.
+ */
+export class CounterText {
+  readonly #scale: number;
+  readonly #firstMark: number;
+  readonly #marks: number;
+
+  /** Throws `ConfigurationError` for an amount that does not fit. */
+  constructor(policy: Policy) {
+    checkCounted(policy);
+    const { limit } = policy;
+    this.#scale = 10 ** Math.max(9, Math.ceil(Math.log10(limit.amount * HEADROOM + 1)));
+    this.#firstMark = LEAST_TEXT / this.#scale;
+    this.#marks = (MOST_TEXT - LEAST_TEXT) / this.#scale;
+  }
+
+  /** A new item's text, with a mark of its own. */
+  first(count: number): string {
+    const mark = this.#firstMark + Math.floor(Math.random() * this.#marks);
+    return String(mark * this.#scale + count);
+  }
+
+  read(text: string): Counter {
+    const value = Number(text);
+    if (!Number.isSafeInteger(value))
+      throw new Error(`A counter holds ${JSON.stringify(text.slice(0, 40))}.`);
+    return { mark: Math.floor(value / this.#scale), count: value % this.#scale };
+  }
+
+  write({ mark, count }: Counter): string {
+    return String(mark * this.#scale + count);
+  }
+}

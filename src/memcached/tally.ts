@@ -1,0 +1,28 @@
+import type { Claim } from "../core/storage.js";
+import type { Receipt, Verdict } from "../core/strategy.js";
+import type { Waiter } from "./cas-rounds.js";
+
+/**
+ * A claim that was charged, or refused, but not yet for good: other claims of its list may still refuse.
+ *
+ * Charge first, give back later: so that a counter never shows less than what was admitted.
+ */
+export interface Reservation {
+  readonly verdict: Verdict;
+  /** Something of it stands in Memcached. A counter counts even what is refused. */
+  readonly isHeld: boolean;
+  /** What a test of the claim said before. */
+  before(): Verdict;
+  /** What a test of the claim says after it. */
+  after(): Verdict;
+  /** Takes it back. */
+  undo(): Promise<void>;
+}
+
+/** How the limits of one policy are counted in Memcached. */
+export interface Tally {
+  reserve(claim: Claim, waiter: Waiter): Promise<Reservation>;
+  test(claim: Claim): Promise<Verdict>;
+  refund(claim: Claim, receipt: Receipt): Promise<void>;
+  clear(claim: Claim): Promise<void>;
+}

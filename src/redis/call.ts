@@ -1,0 +1,76 @@
+import type { Milliseconds } from "../core/clock.js";
+import { StorageError } from "../core/errors.js";
+import type { Verdict } from "../core/strategy.js";
+import type { Deadlines, Expiring } from "./deadlines.js";
+import type { LocalInstant } from "./server-clock.js";
+import { claimCount, type Question } from "./wire.js";
+
+/** One question on its way: it is answered, fails, or expires, once. */
+export class Call implements Expiring {
+  readonly question: Question;
+  /** What the question's keys have in common; calls of one tag can share a script call. */
+  readonly tag: string;
+  /** How many claims it brings. */
+  readonly size: number;
+  readonly askedAt: LocalInstant;
+  readonly deadlineAt: LocalInstant;
+  readonly answer: Promise<readonly Verdict[]>;
+  /** How often the server was asked too late, by what we knew of its clock. */
+  timesLate = 0;
+  /** Told when the caller was told that it took too long. */
+  onExpired: (() => void) | undefined;
+  readonly #deadlines: Deadlines;
+  #isSettled = false;
+  #resolve: (verdicts: readonly Verdict[]) => void = () => {};
+  #reject: (error: StorageError) => void = () => {};
+
+  constructor(question: Question, tag: string, timeoutMs: Milliseconds, deadlines: Deadlines) {
+    this.question = question;
+    this.tag = tag;
+    this.size = claimCount(question);
+    this.askedAt = performance.now();
+    this.deadlineAt = this.askedAt + timeoutMs;
+    this.#deadlines = deadlines;
+    this.answer = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    deadlines.add(this);
+  }
+
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  succeed(verdicts: readonly Verdict[]): void {
+    this.#settle();
+    this.#resolve(verdicts);
+  }
+
+  fail(error: StorageError): void {
+    this.#settle();
+    this.#reject(error);
+  }
+
+  expire(): void {
+    this.fail(timeoutError(this.deadlineAt - this.askedAt));
+    this.onExpired?.();
+  }
+
+  #settle(): void {
+    this.#isSettled = true;
+    this.#deadlines.delete(this);
+  }
+}
+
+/** What a caller hears whose deadline passed. */
+export function timeoutError(timeoutMs: Milliseconds): StorageError {
+  return new StorageError(`Redis did not answer within ${Math.round(timeoutMs)} ms.`);
+}
+
+/** What a caller hears when the client rejected a command; what it said is the `cause`. */
+export function failure(cause: unknown): StorageError {
+  if (cause instanceof StorageError) return cause;
+  const said = cause instanceof Error ? cause.message : String(cause);
+  return new StorageError(`Redis failed: ${said}`, { cause });
+}

@@ -1,0 +1,164 @@
+import type { Charge, Claim, HitOptions } from "../core/storage.js";
+import type { Policy, Strategy, Verdict } from "../core/strategy.js";
+
+/** An instant on the server's clock, in milliseconds since 2024-01-01: what the script's `server_at` counts. */
+export type ServerInstant = number;
+
+/** One question to the script, as a storage method asks it. */
+export type Question =
+  | { readonly kind: "hit"; readonly claims: readonly Claim[]; readonly mode: HitOptions["mode"] }
+  | { readonly kind: "test" | "clear" | "penalize"; readonly claims: readonly Claim[] }
+  | { readonly kind: "refund"; readonly charges: readonly Charge[] };
+
+/** A question, and the server's instant from which on it must change nothing. */
+export interface TimedQuestion {
+  readonly question: Question;
+  readonly notAfter: ServerInstant;
+}
+
+/** What the script says to a list of questions. */
+export interface Reply {
+  readonly serverAt: ServerInstant;
+  /** For each question its verdicts; `"late"` when it came too late and nothing was done. */
+  readonly answers: readonly (readonly Verdict[] | "late")[];
+}
+
+/** The keys and the one argument of a call. */
+export interface EncodedCall {
+  readonly keys: readonly string[];
+  readonly argument: string;
+}
+
+const KINDS: Readonly<Record<Question["kind"], number>> = {
+  hit: 1,
+  test: 2,
+  refund: 3,
+  clear: 4,
+  penalize: 5,
+};
+
+const STRATEGIES: Readonly<Record<Strategy["name"], number>> = {
+  "fixed-window": 1,
+  "moving-window": 2,
+  "sliding-window-counter": 3,
+  "token-bucket": 4,
+  block: 5,
+};
+
+const NUMBERS_PER_VERDICT = 6;
+
+/** How many claims a question brings. */
+export function claimCount(question: Question): number {
+  return question.kind === "refund" ? question.charges.length : question.claims.length;
+}
+
+/** The claims of a question. */
+export function claimsOf(question: Question): readonly Claim[] {
+  return question.kind === "refund" ? question.charges.map(({ claim }) => claim) : question.claims;
+}
+
+/** Writes a list of questions as `decide.lua` reads it. `testNow` replaces the server's clock. */
+export function encodeCall(questions: readonly TimedQuestion[], testNow: number | undefined): EncodedCall {
+  const encoder = new Encoder();
+  for (const { question, notAfter } of questions) encoder.add(question, notAfter);
+  return encoder.finish(questions.length, testNow);
+}
+
+/** Reads the script's reply to these questions. Throws when it is none. Hot: one pass, no closures. */
+export function decodeReply(reply: unknown, questions: readonly TimedQuestion[]): Reply {
+  if (!Array.isArray(reply)) throw new TypeError("The reply is not a list.");
+  const answers: (readonly Verdict[] | "late")[] = [];
+  let position = 1;
+  for (const { question } of questions) {
+    if (Number(reply[position++]) === 1) {
+      answers.push("late");
+      continue;
+    }
+    const verdicts: Verdict[] = [];
+    const count = question.kind === "refund" || question.kind === "clear" ? 0 : question.claims.length;
+    for (let i = 0; i < count; i++, position += NUMBERS_PER_VERDICT) {
+      verdicts.push(verdictAt(reply, position));
+    }
+    answers.push(verdicts);
+  }
+  if (position !== reply.length) throw new TypeError("The reply has another length.");
+  return { serverAt: Number(reply[0]), answers };
+}
+
+function verdictAt(reply: readonly unknown[], position: number): Verdict {
+  return {
+    allowed: Number(reply[position]) === 1,
+    remaining: Number(reply[position + 1]),
+    resetAfterMs: endless(Number(reply[position + 2])),
+    retryAfterMs: endless(Number(reply[position + 3])),
+    receipt: Number(reply[position + 4]),
+    refundsSeen: Number(reply[position + 5]),
+  };
+}
+
+function endless(ms: number): number {
+  return ms < 0 ? Number.POSITIVE_INFINITY : ms;
+}
+
+/** Numbers each key and each policy once. */
+class Encoder {
+  readonly #texts = new Map<string, number>();
+  readonly #logs = new Map<string, number>();
+  readonly #policies = new Map<Policy, number>();
+  readonly #policyNumbers: number[] = [];
+  readonly #questions: number[] = [];
+
+  add(question: Question, notAfter: ServerInstant): void {
+    const each = question.kind === "hit" && question.mode === "each" ? 1 : 0;
+    this.#questions.push(KINDS[question.kind], notAfter, each, claimCount(question));
+    if (question.kind === "refund") {
+      for (const { claim, receipt } of question.charges) {
+        this.#addClaim(claim, receipt.receipt, receipt.refundsSeen);
+      }
+      return;
+    }
+    for (const claim of question.claims) {
+      this.#addClaim(claim, claim.role === "meta" ? 1 : 0, parentNumber(claim, question.claims));
+    }
+  }
+
+  finish(questionCount: number, testNow: number | undefined): EncodedCall {
+    const keys = [...this.#texts.keys(), ...this.#logs.keys()];
+    const head = [testNow === undefined ? 0 : 1, testNow ?? 0, this.#texts.size, this.#policies.size];
+    return { keys, argument: `[${head},${this.#policyNumbers},${questionCount},${this.#questions}]` };
+  }
+
+  #addClaim({ key, policy, cost }: Claim, first: number, second: number): void {
+    const isLog = policy.strategy.name === "moving-window";
+    const index = isLog ? -numberIn(this.#logs, key) : numberIn(this.#texts, key);
+    this.#questions.push(index, this.#numberOf(policy), cost, first, second);
+  }
+
+  #numberOf(policy: Policy): number {
+    const known = this.#policies.get(policy);
+    if (known !== undefined) return known;
+    const { limit, capacity, ticksPerMs, ticksPerToken, strategy } = policy;
+    this.#policyNumbers.push(
+      STRATEGIES[strategy.name],
+      limit.amount,
+      limit.windowMs,
+      capacity,
+      ticksPerMs,
+      ticksPerToken,
+    );
+    return numberIn(this.#policies, policy);
+  }
+}
+
+/** Where a claim's parent stands, from 1; 0 for "any", -1 for one that is not in the list. */
+function parentNumber({ parent }: Claim, claims: readonly Claim[]): number {
+  return parent === undefined ? 0 : claims.indexOf(parent) + 1 || -1;
+}
+
+/** The number of a value, from 1, in the order of appearance. */
+function numberIn<T>(numbers: Map<T, number>, value: T): number {
+  const known = numbers.get(value);
+  if (known !== undefined) return known;
+  numbers.set(value, numbers.size + 1);
+  return numbers.size;
+}

@@ -1,0 +1,254 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { format } from "node:util";
+import express from "express";
+import * as main from "express-limits";
+import * as core from "express-limits/core";
+import * as testing from "express-limits/testing";
+import ts from "typescript";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { LIMIT_OPTION_NAMES } from "../src/express/limit-options.js";
+import { LIMITER_OPTION_NAMES } from "../src/express/limiter-options.js";
+import { serve } from "./helpers/http.js";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const pages = ["README.md", "examples/README.md", ...list("docs")];
+const textOf = (page: string): string => readFileSync(join(root, page), "utf8");
+const withoutCode = (text: string): string => text.replace(/^```[\s\S]*?^```$/gm, "");
+
+function list(folder: string): string[] {
+  return readdirSync(join(root, folder)).map((name) => `${folder}/${name}`);
+}
+
+/** A fenced block. What it prints stands in a `text` block right behind it. */
+interface Block {
+  readonly page: string;
+  readonly line: number;
+  readonly language: string;
+  /** What follows the language in the fence: `untyped` for programs with mistakes on purpose. */
+  readonly note: string;
+  readonly code: string;
+  readonly prints: string | undefined;
+}
+
+function blocksOf(page: string): Block[] {
+  const text = textOf(page);
+  const fences = [...text.matchAll(/^```(\w*)( [\w-]+)?\n([\s\S]*?)^```$/gm)];
+  return fences.map((fence, i) => {
+    const [all, language = "", note = "", code = ""] = fence;
+    const next = fences[i + 1];
+    const isFollowed = next !== undefined && text.slice(fence.index + all.length, next.index).trim() === "";
+    const line = text.slice(0, fence.index).split("\n").length;
+    const prints = isFollowed && next[1] === "text" ? next[3] : undefined;
+    return { page, line, language, note: note.trim(), code, prints };
+  });
+}
+
+const blocks = pages.flatMap(blocksOf);
+const programs = blocks.filter(({ language, code }) => language === "js" && /^import /m.test(code));
+
+/** What fragments may take for granted. */
+const GIVEN = `
+import type { Express, RequestHandler, Request } from "express";
+declare global {
+  const app: Express;
+  const limiter: import("express-limits").Limiter;
+  const express: typeof import("express");
+  const { byHeader, byUser, Limiter, loginGuard }: typeof import("express-limits");
+  const authenticate: RequestHandler, handler: RequestHandler, login: RequestHandler;
+  const report: RequestHandler, search: RequestHandler;
+  function passwordIsRight(req: Request): Promise<boolean>;
+  namespace Express {
+    interface Request {
+      user?: { id: string; plan?: "free" | "pro" };
+      session?: { userId?: string };
+    }
+  }
+}
+`;
+
+/** What the compiler says of all blocks, each a module of its own. */
+function problemsOf(typed: readonly Block[]): string[] {
+  const config = ts.readConfigFile(join(root, "test/tsconfig.json"), ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, join(root, "test"));
+  const files = new Map<string, string>([[join(root, "test/docs-given.ts"), GIVEN]]);
+  typed.forEach(({ page, line, language, code }) => {
+    const name = `docs-${page.replaceAll(/\W/g, "-")}-${line}.${language}`;
+    files.set(join(root, "test", name), `${code}\nexport {};\n`);
+  });
+  const loose = {
+    noImplicitAny: false,
+    noImplicitReturns: false,
+    noUncheckedIndexedAccess: false,
+    noUnusedLocals: false,
+    noUnusedParameters: false,
+    useUnknownInCatchVariables: false,
+  };
+  const all: ts.CompilerOptions = { ...options, ...loose, allowJs: true, checkJs: true };
+  const host = ts.createCompilerHost(all);
+  const { readFile, fileExists, getSourceFile } = host;
+  host.readFile = (path) => files.get(path) ?? readFile(path);
+  host.fileExists = (path) => files.has(path) || fileExists(path);
+  host.getSourceFile = (path, version, ...rest) => {
+    const text = files.get(path);
+    if (text === undefined) return getSourceFile(path, version, ...rest);
+    return ts.createSourceFile(path, text, version);
+  };
+  const program = ts.createProgram([...files.keys()], all, host);
+  return [...files.keys()].flatMap((path) => {
+    const source = program.getSourceFile(path);
+    const found = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)];
+    return found.map(({ messageText, start = 0 }) => {
+      const line = source === undefined ? 0 : source.getLineAndCharacterOfPosition(start).line + 1;
+      return `${relative(root, path)}:${line} ${ts.flattenDiagnosticMessageText(messageText, "\n")}`;
+    });
+  });
+}
+
+const MODULES: Readonly<Record<string, unknown>> = {
+  express: { default: express },
+  "express-limits": main,
+  "express-limits/core": core,
+  "express-limits/testing": testing,
+};
+
+/** Runs a program; gives what it printed, and its app if it listens. */
+async function run(code: string): Promise<{ printed: string; app: express.Express | undefined }> {
+  const body = code
+    .replaceAll(/^import (\w+) from "([^"]+)";$/gm, 'const { default: $1 } = modules["$2"];')
+    .replaceAll(/^import (\{[^}]+\}) from "([^"]+)";$/gm, 'const $1 = modules["$2"];')
+    .replace(/^app\.listen\(\d+\);$/m, "return app;");
+  const AsyncFunction = (async () => {}).constructor as new (...source: string[]) => unknown;
+  const lines: string[] = [];
+  const log = vi
+    .spyOn(console, "log")
+    .mockImplementation((...args) => void lines.push(`${format(...args)}\n`));
+  onTestFinished(() => log.mockRestore());
+  const program = new AsyncFunction("modules", body) as (modules: unknown) => Promise<express.Express>;
+  const app = await program(MODULES);
+  return { printed: lines.join(""), app };
+}
+
+describe("programs in the docs", () => {
+  it("type-check, fragments too", { timeout: 60_000 }, () => {
+    const typed = blocks.filter(({ language, note }) => /^[jt]s$/.test(language) && note !== "untyped");
+    expect(typed.length).toBeGreaterThan(20);
+    expect(problemsOf(typed)).toEqual([]);
+  });
+
+  it.each(programs.filter(({ code }) => !/^app\.use\(\(err/m.test(code)))(
+    "run and print what the page says: $page, line $line",
+    async ({ code, prints }) => {
+      const { printed } = await run(code);
+      if (prints !== undefined) expect(printed).toBe(prints);
+    },
+  );
+
+  it("the README's quick start limits as it says", async () => {
+    const quickStart = programs.find(({ page }) => page === "README.md");
+    const { app } = await run(quickStart?.code ?? "");
+    const server = await serve(app ?? express());
+    expect(await server.statuses(2, "/slow")).toEqual([200, 429]);
+    expect(await server.statuses(2, "/fast")).toEqual([200, 429]);
+    expect(await server.statuses(9, "/ping")).toEqual(new Array(9).fill(200));
+    const shown = blocks.find(({ language }) => language === "http")?.code ?? "";
+    const refused = await server.get("/slow", { accept: "*/*" });
+    expect(shown.split("\n\n")[1]).toBe(refused.body);
+    const names = [...shown.matchAll(/^([\w-]+): /gm)].map(([, name = ""]) => name.toLowerCase());
+    expect(Object.keys(refused.headers)).toEqual(expect.arrayContaining(names));
+  });
+});
+
+/** The first column of the table under a heading. */
+function firstColumn(page: string, heading: string): string[] {
+  const section = textOf(page)
+    .split(/^## /m)
+    .find((part) => part.startsWith(heading));
+  const rows = [...(section ?? "").matchAll(/^\| (?:<a [^>]*><\/a>)?(`[^|]*) \|/gm)];
+  return rows.flatMap(([, cell = ""]) => [...cell.matchAll(/`(\w+)/g)].map(([, name = ""]) => name));
+}
+
+describe("tables in the README", () => {
+  it("have every option of a limiter, and no other", () => {
+    expect(firstColumn("README.md", "Options of `new Limiter").sort()).toEqual(
+      [...LIMITER_OPTION_NAMES].sort(),
+    );
+  });
+
+  it("have every option of a limit, and no other", () => {
+    expect(firstColumn("README.md", "Options of one limit").sort()).toEqual([...LIMIT_OPTION_NAMES].sort());
+  });
+
+  it("have every method, and no other", () => {
+    const members = Object.getOwnPropertyNames(main.Limiter.prototype).filter(
+      (name) => name !== "constructor",
+    );
+    expect(firstColumn("README.md", "Methods").sort()).toEqual(members.sort());
+  });
+
+  it("have every error code, and so has its page", () => {
+    const source = textOf("src/core/errors.ts").split("export type ErrorCode =")[1]?.split(";")[0] ?? "";
+    const codes = [...source.matchAll(/"([A-Z_]+)"/g)].map(([, code = ""]) => code);
+    expect(firstColumn("README.md", "Errors").sort()).toEqual(codes.sort());
+    const anchors = codes.map((code) => code.toLowerCase().replaceAll("_", "-"));
+    expect([...anchorsOf("README.md")]).toEqual(expect.arrayContaining(anchors));
+    expect([...anchorsOf("docs/errors.md")]).toEqual(expect.arrayContaining(anchors));
+  });
+});
+
+/** Where links into a page can point: headings as GitHub names them, and named anchors. */
+function anchorsOf(page: string): Set<string> {
+  const text = withoutCode(textOf(page));
+  const headings = [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
+  return new Set([...headings, ...[...text.matchAll(/<a name="([^"]+)"/g)].map(([, name = ""]) => name)]);
+}
+
+/** Measuring is a project of its own, and writes its report itself. */
+const isMeasured = (path: string): boolean => path.startsWith("bench/");
+
+describe("links in the docs", () => {
+  it.each(pages)("%s: lead somewhere", (page) => {
+    const links = [...withoutCode(textOf(page)).matchAll(/\]\(([^)]+)\)/g)].map(([, link = ""]) => link);
+    const dead = links.filter((link) => {
+      if (/^https:/.test(link)) return false;
+      const [path = "", anchor] = link.split("#");
+      const target = path === "" ? page : join(dirname(page), path);
+      if (isMeasured(target)) return false;
+      if (!existsSync(join(root, target))) return true;
+      return anchor !== undefined && !anchorsOf(target).has(anchor);
+    });
+    expect(dead).toEqual([]);
+  });
+
+  it("the architecture names files that exist", () => {
+    const named = [...textOf("docs/architecture.md").matchAll(/`([\w./-]+\.ts)`/g)].map(
+      ([, name = ""]) => name,
+    );
+    const missing = named.filter(
+      (name) => !existsSync(join(root, name)) && !existsSync(join(root, "src/express", name)),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  it("every example is in the index", () => {
+    const index = textOf("examples/README.md");
+    const files = list("examples").filter((file) => file.endsWith(".js"));
+    expect(files.filter((file) => !index.includes(`(${file.slice("examples/".length)})`))).toEqual([]);
+  });
+
+  it("every setting that can come from the app or the environment has its row", () => {
+    const rows = textOf("docs/from-flask-limiter.md");
+    const source = textOf("src/express/settings.ts");
+    const names = [...source.matchAll(/^ {2}([A-Z_]+): \{ option/gm)].map(
+      ([, name = ""]) => `RATELIMIT_${name}`,
+    );
+    expect(names.length).toBeGreaterThan(30);
+    expect(names.filter((name) => !rows.includes(`\`${name}\``))).toEqual([]);
+  });
+});

@@ -1,0 +1,90 @@
+import { METHODS } from "node:http";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import express, { type Express } from "express";
+import { describe, expect, it } from "vitest";
+import type { ExpressRequest } from "../../src/express/express-internals.js";
+import { LookupCache } from "../../src/express/lookup-cache.js";
+import { Marks } from "../../src/express/marks.js";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
+
+const MEGABYTE = 1024 * 1024;
+
+function heapAfter(act: () => unknown): number {
+  collectGarbage();
+  const before = process.memoryUsage().heapUsed;
+  const kept = act();
+  collectGarbage();
+  const grown = process.memoryUsage().heapUsed - before;
+  expect(kept).toBeDefined();
+  return grown;
+}
+
+/** A URL as the HTTP parser makes it: one flat text. */
+const asReceived = (url: string) => Buffer.from(url, "latin1").toString("latin1");
+
+function requestFor(app: Express, url: string, method = "GET"): ExpressRequest {
+  return { app, url: asReceived(url), method, baseUrl: "" } as unknown as ExpressRequest;
+}
+
+function appWithRoutes(): Express {
+  const app = express();
+  app.get("/users/:id", (_req, res) => void res.send("ok"));
+  return app;
+}
+
+describe("the memory of look-ups", () => {
+  it("answers from memory, and gives the same look-up for the same path", () => {
+    const [app, cache] = [appWithRoutes(), new LookupCache(new Marks())];
+    const first = cache.forRequest(requestFor(app, "/users/1?a"));
+    expect(cache.forRequest(requestFor(app, "/users/1?b"))).toBe(first);
+    expect(cache.forRequest(requestFor(app, "/users/1", "POST"))).not.toBe(first);
+  });
+
+  it("knows a path after thousands of others have come", () => {
+    const [app, cache] = [appWithRoutes(), new LookupCache(new Marks())];
+    const hot = cache.forRequest(requestFor(app, "/users/1"));
+    for (let i = 0; i < 20_000; i++) {
+      cache.forRequest(requestFor(app, `/invented/${i}`));
+      if (i % 100 === 0) expect(cache.forRequest(requestFor(app, "/users/1"))).toBe(hot);
+    }
+  });
+
+  it("stays small when a client invents paths", () => {
+    const app = appWithRoutes();
+    const grown = heapAfter(() => {
+      const cache = new LookupCache(new Marks());
+      for (let i = 0; i < 60_000; i++) cache.forRequest(requestFor(app, `/users/${"x".repeat(400)}${i}`));
+      return cache;
+    });
+    expect(grown).toBeLessThan(10 * MEGABYTE);
+  });
+
+  it("stays small when the client uses every method", () => {
+    const app = appWithRoutes();
+    const grown = heapAfter(() => {
+      const cache = new LookupCache(new Marks());
+      for (const method of METHODS) {
+        for (let i = 0; i < 3000; i++) {
+          cache.forRequest(requestFor(app, `/users/${"x".repeat(400)}${i}`, method));
+        }
+      }
+      return cache;
+    });
+    expect(grown).toBeLessThan(10 * MEGABYTE);
+  });
+
+  it("does not hold on to the long query behind a short path", () => {
+    const app = appWithRoutes();
+    const query = "q".repeat(15_000);
+    const grown = heapAfter(() => {
+      const cache = new LookupCache(new Marks());
+      for (let i = 0; i < 4000; i++)
+        cache.forRequest(requestFor(app, `/users/some-longer-name-${i}?${query}`));
+      return cache;
+    });
+    expect(grown).toBeLessThan(10 * MEGABYTE);
+  });
+});

@@ -1,0 +1,67 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type Reply, ReplyReader } from "../../src/memcached/connection/reply-reader.js";
+
+const stream = [
+  "HD\r\n",
+  "VA 16 c42\r\n1000000000000001\r\n",
+  "EN\r\n",
+  "VA 0 c7\r\n\r\n",
+  "VA 9 c1\r\nEND\r\nVA 2\r\n",
+  "VALUE key 0 5 99\r\nhello\r\nEND\r\n",
+  "VALUE key 0 3 1\r\nEND\r\nEND\r\n",
+  "END\r\n",
+  "1000000000000007\r\n",
+  "NOT_FOUND\r\n",
+  "SERVER_ERROR out of memory storing object\r\n",
+  "CLIENT_ERROR bad command line format\r\n",
+  "ERROR\r\n",
+];
+
+const expected: Reply[] = [
+  { status: "HD", line: "HD", text: undefined },
+  { status: "VA", line: "VA 16 c42", text: "1000000000000001" },
+  { status: "EN", line: "EN", text: undefined },
+  { status: "VA", line: "VA 0 c7", text: "" },
+  { status: "VA", line: "VA 9 c1", text: "END\r\nVA 2" },
+  { status: "VALUE", line: "VALUE key 0 5 99", text: "hello" },
+  { status: "VALUE", line: "VALUE key 0 3 1", text: "END" },
+  { status: "END", line: "END", text: undefined },
+  { status: "1000000000000007", line: "1000000000000007", text: undefined },
+  { status: "NOT_FOUND", line: "NOT_FOUND", text: undefined },
+  {
+    status: "SERVER_ERROR",
+    line: "SERVER_ERROR out of memory storing object",
+    text: undefined,
+  },
+  { status: "CLIENT_ERROR", line: "CLIENT_ERROR bad command line format", text: undefined },
+  { status: "ERROR", line: "ERROR", text: undefined },
+];
+
+function read(chunks: readonly string[]): Reply[] {
+  const replies: Reply[] = [];
+  const reader = new ReplyReader((reply) => replies.push(reply));
+  for (const chunk of chunks) reader.push(chunk);
+  return replies;
+}
+
+describe("ReplyReader", () => {
+  it("reads all answers that arrive merged", () => {
+    expect(read([stream.join("")])).toEqual(expected);
+  });
+
+  it("reads answers that arrive byte by byte", () => {
+    expect(read([...stream.join("")])).toEqual(expected);
+  });
+
+  it("reads answers however they are cut", () => {
+    const bytes = stream.join("");
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.integer({ min: 1, max: bytes.length - 1 })), (cuts) => {
+        const places = [0, ...cuts.sort((a, b) => a - b), bytes.length];
+        const chunks = places.slice(1).map((end, i) => bytes.slice(places[i], end));
+        expect(read(chunks)).toEqual(expected);
+      }),
+    );
+  });
+});

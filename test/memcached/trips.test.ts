@@ -1,0 +1,114 @@
+import { once } from "node:events";
+import { connect, createServer } from "node:net";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { BLOCK_POLICY, STRATEGY_NAMES } from "../../src/core/policy.js";
+import { ALL_OR_NOTHING, type Claim } from "../../src/core/storage.js";
+import { MemcachedStorage } from "../../src/memcached/index.js";
+import { ask } from "../helpers/server-process.js";
+import { type Server, startMemcached } from "../helpers/servers.js";
+import { newClaim } from "./claims.js";
+
+let server: Server;
+beforeAll(async () => {
+  server = await startMemcached();
+});
+afterAll(() => server.stop());
+
+/** Stands before the server and counts what arrives: what is written together arrives together. */
+async function countingProxy(isOld: boolean) {
+  const proxy = {
+    port: 0,
+    trips: 0,
+    close: () => listener.close(),
+  };
+  const listener = createServer((socket) => {
+    const to = connect(server.port, "127.0.0.1");
+    socket.on("error", () => {});
+    socket.on("data", (chunk) => {
+      proxy.trips++;
+      if (isOld && String(chunk).startsWith("ma ")) socket.write("ERROR\r\n");
+      else to.write(chunk);
+    });
+    to.pipe(socket);
+    socket.on("close", () => to.destroy());
+  }).listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  const address = listener.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  proxy.port = address.port;
+  return proxy;
+}
+
+describe.each([
+  { speaks: "the meta commands", isOld: false },
+  { speaks: "the classic commands", isOld: true },
+])("MemcachedStorage and a server that speaks $speaks", ({ isOld }) => {
+  let proxy: Awaited<ReturnType<typeof countingProxy>>;
+  let storage: MemcachedStorage;
+  beforeEach(async () => {
+    await ask(server.port, "flush_all\r\n");
+    proxy = await countingProxy(isOld);
+    storage = new MemcachedStorage(`memcached://127.0.0.1:${proxy.port}`, { commandTimeoutMs: 10_000 });
+    await storage.check();
+  });
+  afterEach(() => {
+    storage.close();
+    proxy.close();
+  });
+
+  const tripsOf = async (work: () => Promise<unknown>) => {
+    const before = proxy.trips;
+    await work();
+    return proxy.trips - before;
+  };
+  const hit = (...claims: Claim[]) => tripsOf(() => storage.hit(claims, ALL_OR_NOTHING));
+
+  it("need one trip for any number of windows, and at most two for new ones", async () => {
+    const block: Claim = { policy: BLOCK_POLICY, key: "test:{ada}:block", cost: 1000, role: "meta" };
+    const claims = [
+      block,
+      ...[10, 20, 30].map((amount) => newClaim({ amount })),
+      newClaim({ strategy: "sliding-window-counter" }),
+    ];
+    expect(await hit(...claims)).toBe(isOld ? 2 : 1);
+    expect(await hit(...claims)).toBe(1);
+  });
+
+  it("need one trip for all hits of a turn", async () => {
+    const claims = Array.from({ length: 20 }, (_, i) => newClaim({ key: `client-${i}`, amount: 100 }));
+    await storage.hit(claims, ALL_OR_NOTHING);
+    expect(await tripsOf(() => Promise.all(claims.map((claim) => hit(claim))))).toBe(1);
+  });
+
+  it("need one trip for each refusal but the first", async () => {
+    const claims = [newClaim({ amount: 1 }), newClaim({ amount: 50 })];
+    await hit(...claims);
+    expect(await hit(...claims)).toBeLessThanOrEqual(isOld ? 3 : 2);
+    expect(await hit(...claims)).toBe(1);
+    expect(await hit(...claims)).toBe(1);
+  });
+
+  it.each(["token-bucket", "moving-window"] as const)(
+    "need two trips for a %s, one to refuse",
+    async (strategy) => {
+      const claim = newClaim({ strategy, amount: 1 });
+      expect(await hit(claim)).toBe(2);
+      expect(await hit(claim)).toBe(1);
+    },
+  );
+
+  it.each(["token-bucket", "moving-window"] as const)(
+    "decide what waits for a %s together",
+    async (strategy) => {
+      const claim = newClaim({ strategy, amount: 50 });
+      const hits = () => Promise.all(Array.from({ length: 100 }, () => storage.hit([claim], ALL_OR_NOTHING)));
+      expect(await tripsOf(hits)).toBe(2);
+    },
+  );
+
+  it.each(STRATEGY_NAMES)("need one trip to test, by %s", async (strategy) => {
+    expect(
+      await tripsOf(() => storage.test([newClaim({ strategy }), newClaim({ strategy, amount: 9 })])),
+    ).toBe(1);
+  });
+});
