@@ -12,7 +12,7 @@ import type { Storage } from "./storage.js";
 import { ALL_OR_NOTHING } from "./storage.js";
 import type { Policy, StrategyName, Verdict } from "./strategy.js";
 import type { MaybePromise } from "./when-ready.js";
-import { whenReady } from "./when-ready.js";
+import { isPromise, whenReady } from "./when-ready.js";
 
 /** First part of every stored key when no `keyPrefix` is given. */
 export const DEFAULT_KEY_PREFIX = "express-limits";
@@ -43,6 +43,8 @@ export interface HitCallOptions {
   /** Whole capacity, for `"token-bucket"` only. @default the limit's amount */
   readonly burst?: number | undefined;
 }
+
+const NO_OPTIONS: HitCallOptions = {};
 
 /** A policy and where its keys are. */
 interface Counter {
@@ -89,11 +91,13 @@ export class RateLimiter {
   }
 
   /** Charges every limit, or none if one has no room. */
-  hit(limits: Limits, key: string, options: HitCallOptions = {}): MaybePromise<Decision> {
+  hit(limits: Limits, key: string, options: HitCallOptions = NO_OPTIONS): MaybePromise<Decision> {
     const claims = this.#claims(limits, key, options);
-    return whenReady(this.storage.hit(claims, ALL_OR_NOTHING), (verdicts) =>
-      this.#decision(claims, verdicts),
-    );
+    const verdicts = this.storage.hit(claims, ALL_OR_NOTHING);
+    // Written out: `whenReady` would make a function on every hit.
+    return isPromise(verdicts)
+      ? verdicts.then((decided) => this.#decision(claims, decided))
+      : this.#decision(claims, verdicts);
   }
 
   /** Says what {@link hit} would say now, and charges nothing. */
@@ -116,10 +120,15 @@ export class RateLimiter {
     const scope = options.scope ?? "default";
     const cost = checkCost(options.cost ?? 1);
     const owner = escapeKeyPart(checkKey(key));
+    const claimOn = ({ policy, place }: Counter) =>
+      new KeyedClaim({ policy, place, owner, cost, role: "limit", who: key, scope });
+    const counters = this.#countersOf(limits, scope, options);
+    const only = counters[0];
+    // A list that grows takes room for 17 at once.
+    if (only !== undefined && counters.length === 1) return [claimOn(only)];
     const claims: KeyedClaim[] = [];
-    for (const { policy, place } of this.#countersOf(limits, scope, options)) {
-      if (claims.length > 0 && claims.some((claim) => isSameCounter(claim, place, owner))) continue;
-      claims.push(new KeyedClaim({ policy, place, owner, cost, role: "limit", who: key, scope }));
+    for (const counter of counters) {
+      if (!claims.some((claim) => isSameCounter(claim, counter.place, owner))) claims.push(claimOn(counter));
     }
     return claims;
   }
@@ -224,28 +233,39 @@ export function toDecision(
   verdicts: readonly Verdict[],
   now: number,
 ): Decision {
-  const limits: LimitDecision[] = [];
-  let allowed = true;
-  for (let i = 0; i < claims.length; i++) {
-    const claim = claims[i];
-    const verdict = verdicts[i];
-    if (claim === undefined || verdict === undefined) continue;
-    limits.push(limitDecision(claim, verdict, now));
-    allowed &&= verdict.allowed;
-  }
-  const shown = limits[claims.length === 1 ? 0 : shownIndex(claims, verdicts)];
+  const limits = limitDecisions(claims, verdicts, now);
+  const shown = limits[limits.length === 1 ? 0 : shownIndex(claims, verdicts)];
   if (shown === undefined) throw new ConfigurationError("At least one limit is needed, got an empty list.");
   return {
     limit: shown.limit,
     key: shown.key,
     scope: shown.scope,
-    allowed,
+    allowed: limits.length === 1 ? shown.allowed : limits.every((limit) => limit.allowed),
     used: shown.used,
     remaining: shown.remaining,
     resetAt: shown.resetAt,
     retryAfterMs: shown.retryAfterMs,
     limits,
   };
+}
+
+function limitDecisions(
+  claims: readonly NamedClaim[],
+  verdicts: readonly Verdict[],
+  now: number,
+): LimitDecision[] {
+  const claim = claims[0];
+  const verdict = verdicts[0];
+  if (claims.length === 1 && claim !== undefined && verdict !== undefined) {
+    return [limitDecision(claim, verdict, now)];
+  }
+  const limits: LimitDecision[] = [];
+  for (let i = 0; i < claims.length; i++) {
+    const each = claims[i];
+    const decided = verdicts[i];
+    if (each !== undefined && decided !== undefined) limits.push(limitDecision(each, decided, now));
+  }
+  return limits;
 }
 
 function checkKey(key: string): string {

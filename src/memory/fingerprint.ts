@@ -64,13 +64,18 @@ export class Fingerprint {
       v0 ^= word;
     }
     this.high = v1 ^ v3;
-    if (seen > 0xff) this.hash(inBytes(text));
+    if (seen > 0xff) this.#hashWide(text);
+  }
+
+  /** Two bytes for each character. The complement keeps it apart from the text that has these bytes. */
+  #hashWide(text: string): void {
+    this.hash(inBytes(text));
+    this.low = ~this.low;
   }
 }
 
-/** Two characters for each: different from every text that is hashed as it is, by its mark. */
 function inBytes(text: string): string {
-  let bytes = "\0";
+  let bytes = "";
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     bytes += String.fromCharCode(code & 0xff, code >> 8);

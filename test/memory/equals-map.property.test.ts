@@ -135,7 +135,7 @@ class Subject {
     }
   }
 
-  #hit(claims: readonly Claim[], mode: "all" | "each"): readonly Verdict[] {
+  #hit(claims: readonly Claim[], mode: "all" | "each"): readonly object[] {
     const verdicts = this.storage.hit(claims, { mode }) as readonly Verdict[];
     claims.forEach((claim, i) => {
       const verdict = verdicts[i]!;
