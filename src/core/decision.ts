@@ -65,10 +65,13 @@ export function isShownBefore(aPolicy: Policy, a: Verdict, bPolicy: Policy, b: V
 
 /** The index of the verdict that headers show; -1 for an empty list. */
 export function shownIndex(claims: readonly Claim[], verdicts: readonly Verdict[]): number {
-  let shown = -1;
-  for (let i = 0; i < claims.length; i++) {
-    const [claim, verdict] = [claims[i], verdicts[i]];
-    const [shownClaim, shownVerdict] = [claims[shown], verdicts[shown]];
+  // Never looks at index -1: an element that cannot be there is looked up as a property, which is slow.
+  let shown = claims.length === 0 ? -1 : 0;
+  for (let i = 1; i < claims.length; i++) {
+    const claim = claims[i];
+    const verdict = verdicts[i];
+    const shownClaim = claims[shown];
+    const shownVerdict = verdicts[shown];
     if (claim === undefined || verdict === undefined) continue;
     if (shownClaim === undefined || shownVerdict === undefined) shown = i;
     else if (isShownBefore(claim.policy, verdict, shownClaim.policy, shownVerdict)) shown = i;

@@ -12,7 +12,7 @@ import type { Storage } from "./storage.js";
 import { ALL_OR_NOTHING } from "./storage.js";
 import type { Policy, StrategyName, Verdict } from "./strategy.js";
 import type { MaybePromise } from "./when-ready.js";
-import { whenReady } from "./when-ready.js";
+import { isPromise, whenReady } from "./when-ready.js";
 
 /** First part of every stored key when no `keyPrefix` is given. */
 export const DEFAULT_KEY_PREFIX = "express-limits";
@@ -44,6 +44,20 @@ export interface HitCallOptions {
   readonly burst?: number | undefined;
 }
 
+const NO_OPTIONS: HitCallOptions = {};
+
+/** A policy and where its keys are. */
+interface Counter {
+  readonly policy: Policy;
+  readonly place: KeyPlace;
+}
+
+/** What a call meant, and the counters that followed from it. */
+interface KnownCounters extends Pick<HitCallOptions, "scope" | "strategy" | "burst"> {
+  readonly limits?: Limits;
+  readonly counters: readonly Counter[];
+}
+
 /** Texts parsed before, for callers that pass them anew with every hit. */
 const MOST_REMEMBERED_LIMITS = 1000;
 
@@ -65,6 +79,7 @@ export class RateLimiter {
   readonly #head: string;
   readonly #places = new Map<string, Map<string, KeyPlace>>();
   readonly #policies = new Map<string, readonly Policy[]>();
+  #lastCounters: KnownCounters = { counters: [] };
 
   constructor(options: RateLimiterOptions) {
     this.storage = options.storage;
@@ -76,11 +91,13 @@ export class RateLimiter {
   }
 
   /** Charges every limit, or none if one has no room. */
-  hit(limits: Limits, key: string, options: HitCallOptions = {}): MaybePromise<Decision> {
+  hit(limits: Limits, key: string, options: HitCallOptions = NO_OPTIONS): MaybePromise<Decision> {
     const claims = this.#claims(limits, key, options);
-    return whenReady(this.storage.hit(claims, ALL_OR_NOTHING), (verdicts) =>
-      this.#decision(claims, verdicts),
-    );
+    const verdicts = this.storage.hit(claims, ALL_OR_NOTHING);
+    // Written out: `whenReady` would make a function on every hit.
+    return isPromise(verdicts)
+      ? verdicts.then((decided) => this.#decision(claims, decided))
+      : this.#decision(claims, verdicts);
   }
 
   /** Says what {@link hit} would say now, and charges nothing. */
@@ -103,13 +120,39 @@ export class RateLimiter {
     const scope = options.scope ?? "default";
     const cost = checkCost(options.cost ?? 1);
     const owner = escapeKeyPart(checkKey(key));
+    const claimOn = ({ policy, place }: Counter) =>
+      new KeyedClaim({ policy, place, owner, cost, role: "limit", who: key, scope });
+    const counters = this.#countersOf(limits, scope, options);
+    const only = counters[0];
+    // A list that grows takes room for 17 at once.
+    if (only !== undefined && counters.length === 1) return [claimOn(only)];
     const claims: KeyedClaim[] = [];
-    for (const policy of this.#policiesOf(limits, options)) {
-      const place = this.#placeOf(policy, scope);
-      if (claims.some((claim) => isSameCounter(claim, place, owner))) continue;
-      claims.push(new KeyedClaim({ policy, place, owner, cost, role: "limit", who: key, scope }));
+    for (const counter of counters) {
+      if (!claims.some((claim) => isSameCounter(claim, counter.place, owner))) claims.push(claimOn(counter));
     }
     return claims;
+  }
+
+  /** Hot: most callers pass the same text in every call. */
+  #countersOf(limits: Limits, scope: string, options: HitCallOptions): readonly Counter[] {
+    const strategy = options.strategy ?? this.strategy;
+    const { burst } = options;
+    const last = this.#lastCounters;
+    if (
+      typeof limits === "string" &&
+      last.limits === limits &&
+      last.scope === scope &&
+      last.strategy === strategy &&
+      last.burst === burst
+    ) {
+      return last.counters;
+    }
+    const counters = this.#policiesOf(limits, options).map((policy) => ({
+      policy,
+      place: this.#placeOf(policy, scope),
+    }));
+    this.#lastCounters = { limits, scope, strategy, burst, counters };
+    return counters;
   }
 
   #placeOf(policy: Policy, scope: string): KeyPlace {
@@ -190,14 +233,39 @@ export function toDecision(
   verdicts: readonly Verdict[],
   now: number,
 ): Decision {
+  const limits = limitDecisions(claims, verdicts, now);
+  const shown = limits[limits.length === 1 ? 0 : shownIndex(claims, verdicts)];
+  if (shown === undefined) throw new ConfigurationError("At least one limit is needed, got an empty list.");
+  return {
+    limit: shown.limit,
+    key: shown.key,
+    scope: shown.scope,
+    allowed: limits.length === 1 ? shown.allowed : limits.every((limit) => limit.allowed),
+    used: shown.used,
+    remaining: shown.remaining,
+    resetAt: shown.resetAt,
+    retryAfterMs: shown.retryAfterMs,
+    limits,
+  };
+}
+
+function limitDecisions(
+  claims: readonly NamedClaim[],
+  verdicts: readonly Verdict[],
+  now: number,
+): LimitDecision[] {
+  const claim = claims[0];
+  const verdict = verdicts[0];
+  if (claims.length === 1 && claim !== undefined && verdict !== undefined) {
+    return [limitDecision(claim, verdict, now)];
+  }
   const limits: LimitDecision[] = [];
   for (let i = 0; i < claims.length; i++) {
-    const [claim, verdict] = [claims[i], verdicts[i]];
-    if (claim !== undefined && verdict !== undefined) limits.push(limitDecision(claim, verdict, now));
+    const each = claims[i];
+    const decided = verdicts[i];
+    if (each !== undefined && decided !== undefined) limits.push(limitDecision(each, decided, now));
   }
-  const shown = limits[shownIndex(claims, verdicts)];
-  if (shown === undefined) throw new ConfigurationError("At least one limit is needed, got an empty list.");
-  return { ...shown, allowed: limits.every((limit) => limit.allowed), limits };
+  return limits;
 }
 
 function checkKey(key: string): string {

@@ -2,14 +2,20 @@ import type { Clock } from "../core/clock.js";
 import { ConfigurationError } from "../core/errors.js";
 import { STRATEGY_NAMES } from "../core/policy.js";
 import type { Charge, Claim, HitOptions, Storage } from "../core/storage.js";
-import type { Policy, StorageInstant, StrategyName, Transition, Verdict } from "../core/strategy.js";
+import type { StorageInstant, StrategyName, Verdict } from "../core/strategy.js";
+import { warnInClusterWorker } from "./cluster-warning.js";
+import { Counters } from "./counters.js";
+import { IdleSweep, type Sweepable } from "./idle-sweep.js";
+import { SlotTable } from "./slot-table.js";
 import { monotonicClock, StorageTime } from "./storage-time.js";
+import { verdictOf } from "./verdicts.js";
 
 /** Options of {@link MemoryStorage}. */
 export interface MemoryStorageOptions {
   /**
    * The most keys that are kept, at least 1. When it is full the least filled of a handful of counters makes
-   * room, so that fresh keys do not push out a client that is blocked. @default 1_000_000
+   * room, and one that refuses its client last of all: fresh keys do not push out a client that is blocked.
+   * A million keys of fixed windows take about 40 MB. @default 1_000_000
    */
   readonly maxKeys?: number | undefined;
   /** Drives the windows; tests pass a `ManualClock`. @default a monotonic clock */
@@ -18,189 +24,152 @@ export interface MemoryStorageOptions {
 
 const DEFAULT_MAX_KEYS = 1_000_000;
 
-/** How many entries are looked at, on each new key, for ones that expired. */
-const SWEPT_PER_NEW_KEY = 2;
-
-/** Among so many entries the least filled one is evicted when the storage is full. */
-const EVICTION_CANDIDATES = 16;
-
-/**
- * So many are looked at when the first ones are all fuller than the newcomer: blocked clients come to stand
- * side by side, because the others between them go.
- */
-const MOST_EVICTION_CANDIDATES = 256;
-
-interface Entry {
-  readonly policy: Policy;
-  state: object;
-  expiresAt: StorageInstant;
-}
+/** Segments that a slice of the idle sweep passes: a fraction of a millisecond. */
+const SEGMENTS_SWEPT_PER_SLICE = 8;
 
 /**
  * Counts in this process. Answers at once, without a promise.
  *
- * Bounded by `maxKeys`. There is no timer: expired counters go in passing, two for every new key, so no
- * request pays for a sweep.
+ * Bounded by `maxKeys`, a few dozen bytes per key, and never a pause: `docs/memory-storage.md` explains how.
+ * Expired counters go in passing, some for every new key. While nobody comes, a timer that keeps no process
+ * alive gives their memory back; `close` stops it.
  */
 export class MemoryStorage implements Storage {
   readonly name = "memory";
   readonly strategies: readonly StrategyName[] = STRATEGY_NAMES;
-  readonly #entries = new Map<string, Entry>();
-  readonly #maxKeys: number;
-  #time: StorageTime;
+  readonly #table: SlotTable;
+  readonly #counters: Counters;
+  readonly #idleSweep = new IdleSweep();
+  readonly #sweepable: Sweepable = { sweepSlice: () => this.#sweepSlice() };
   readonly #hasOwnClock: boolean;
-  #hand: Iterator<[string, Entry]> = this.#entries.entries();
+  #time: StorageTime;
+  #hasKeys = false;
 
-  constructor(options: MemoryStorageOptions = {}) {
+  /** The second argument is for tests of the table itself. */
+  constructor(options: MemoryStorageOptions = {}, table: SlotTable = new SlotTable()) {
     const { maxKeys = DEFAULT_MAX_KEYS, clock } = options;
     if (!Number.isSafeInteger(maxKeys) || maxKeys < 1) {
       throw new ConfigurationError(`maxKeys must be a whole number from 1, got ${String(maxKeys)}.`);
     }
-    this.#maxKeys = maxKeys;
+    this.#table = table;
+    this.#counters = new Counters(table, maxKeys, () => this.#onNewKey());
     this.#hasOwnClock = clock !== undefined;
     this.#time = new StorageTime(clock ?? monotonicClock);
   }
 
   /** How many keys are held, expired ones that were not passed yet included. */
   get size(): number {
-    return this.#entries.size;
+    return this.#table.size;
+  }
+
+  /** How many counters had to make room for others before they expired. Grows only while `size` is `maxKeys`. */
+  get evicted(): number {
+    return this.#counters.upkeep.evicted;
+  }
+
+  /** Bytes of the table: all but a constant of what the storage takes. */
+  get bytes(): number {
+    return this.#table.bytes;
   }
 
   /** A limiter with a clock of its own lends it to a storage that was given none. */
   useClock(clock: Clock): void {
-    if (!this.#hasOwnClock && this.#entries.size === 0) this.#time = new StorageTime(clock);
+    if (!this.#hasOwnClock && this.size === 0) this.#time = new StorageTime(clock);
   }
 
   hit(claims: readonly Claim[], options: HitOptions): readonly Verdict[] {
     const now = this.#time.now();
     const only = claims[0];
-    if (claims.length === 1 && only !== undefined && only.role === "limit") return [this.#charge(only, now)];
-    return this.#hitTogether(claims, options, now);
+    if (claims.length === 1 && only !== undefined && only.role === "limit") {
+      return [this.#counters.charge(only, now)];
+    }
+    for (const claim of claims) {
+      if (!this.#counters.fits(claim, now)) return this.#refuse(claims, options, now);
+    }
+    const verdicts: Verdict[] = [];
+    for (const claim of claims) {
+      const isCharged = claim.role === "limit";
+      verdicts.push(isCharged ? this.#counters.charge(claim, now) : this.#counters.test(claim, now));
+    }
+    return verdicts;
   }
 
   test(claims: readonly Claim[]): readonly Verdict[] {
     const now = this.#time.now();
-    return claims.map((claim) => this.#test(claim, now));
+    return claims.map((claim) => this.#counters.test(claim, now));
   }
 
   refund(charges: readonly Charge[]): void {
     const now = this.#time.now();
-    for (const { claim, receipt } of charges) {
-      const entry = this.#live(claim.key, now);
-      if (entry === undefined) continue;
-      const state = claim.policy.strategy.refund(entry.state, claim.policy, claim.cost, receipt, now);
-      if (state === undefined) this.#entries.delete(claim.key);
-      else entry.state = state;
-    }
+    for (const charge of charges) this.#counters.refund(charge, now);
   }
 
   clear(claims: readonly Claim[]): void {
-    for (const claim of claims) this.#entries.delete(claim.key);
+    for (const claim of claims) this.#counters.clear(claim);
   }
 
+  /**
+   * Forgets every counter whose key starts with the prefix.
+   *
+   * Keys are not kept, only what they start with, up to the brace before the client: throws
+   * `ConfigurationError` for a prefix that goes on behind it. A key without a brace goes only with all others,
+   * by `reset("")`. Takes about 10 ms for a million keys, nothing if all of them go.
+   */
   reset(prefix: string): void {
-    for (const key of this.#entries.keys()) if (key.startsWith(prefix)) this.#entries.delete(key);
+    const brace = prefix.indexOf("{");
+    if (brace >= 0 && brace < prefix.length - 1) {
+      throw new ConfigurationError(
+        `The memory storage keeps no keys, so it cannot reset those that start with ${JSON.stringify(prefix)}. End the prefix at "{", or use clear for one client.`,
+      );
+    }
+    this.#counters.reset(prefix);
   }
 
   check(): boolean {
     return true;
   }
 
-  #hitTogether(claims: readonly Claim[], options: HitOptions, now: StorageInstant): Verdict[] {
-    const verdicts = claims.map((claim) => this.#test(claim, now));
+  /** Stops giving memory back while nobody comes. The storage goes on counting. */
+  close(): void {
+    this.#idleSweep.stop();
+  }
+
+  /** Something in the list has no room. */
+  #refuse(claims: readonly Claim[], { mode }: HitOptions, now: StorageInstant): Verdict[] {
+    const verdicts = claims.map((claim) => this.#counters.test(claim, now));
+    claims.forEach((claim, i) => {
+      const verdict = verdicts[i];
+      if (verdict?.allowed === false) this.#counters.noteRefusal(claim, verdict);
+    });
     const isRefused = (claim: Claim, i: number) => verdicts[i]?.allowed === false && claim.role === "limit";
     if (claims.some((claim, i) => claim.role === "meta" && verdicts[i]?.allowed === false)) return verdicts;
     const refused = claims.filter(isRefused);
-    if (refused.length === 0 || options.mode === "each") {
+    if (mode === "each") {
       claims.forEach((claim, i) => {
-        if (claim.role === "limit" && !isRefused(claim, i)) verdicts[i] = this.#charge(claim, now);
+        if (claim.role === "limit" && !isRefused(claim, i)) verdicts[i] = this.#counters.charge(claim, now);
       });
     }
-    if (refused.length > 0) this.#chargeMeta(claims, verdicts, refused, now);
-    return verdicts;
-  }
-
-  #chargeMeta(
-    claims: readonly Claim[],
-    verdicts: Verdict[],
-    refused: readonly Claim[],
-    now: StorageInstant,
-  ): void {
     claims.forEach((claim, i) => {
       if (claim.role !== "meta") return;
       if (claim.parent !== undefined && !refused.includes(claim.parent)) return;
-      this.#charge(claim, now);
-      verdicts[i] = { ...this.#test(claim, now), allowed: true };
+      this.#counters.charge(claim, now);
+      verdicts[i] = verdictOf(this.#counters.test(claim, now), true);
     });
+    return verdicts;
   }
 
-  #test(claim: Claim, now: StorageInstant): Verdict {
-    return claim.policy.strategy.test(this.#live(claim.key, now)?.state, claim.policy, claim.cost, now);
+  #onNewKey(): void {
+    if (!this.#hasKeys) warnInClusterWorker();
+    this.#hasKeys = true;
+    if (this.#table.segments.length > 1) this.#idleSweep.start(this.#sweepable);
   }
 
-  #charge(claim: Claim, now: StorageInstant): Verdict {
-    const entry = this.#live(claim.key, now);
-    const transition = claim.policy.strategy.hit(entry?.state, claim.policy, claim.cost, now);
-    this.#store(claim, entry, transition, now);
-    return transition;
-  }
-
-  #store(claim: Claim, entry: Entry | undefined, transition: Transition<object>, now: StorageInstant): void {
-    const { state, expiresAt } = transition;
-    if (entry !== undefined && state !== undefined) {
-      entry.state = state;
-      entry.expiresAt = expiresAt;
-    } else if (state !== undefined) {
-      const newcomer = { policy: claim.policy, state, expiresAt };
-      this.#makeRoomFor(newcomer, now);
-      this.#entries.set(claim.key, newcomer);
-    } else if (entry !== undefined) {
-      this.#entries.delete(claim.key);
+  /** A single segment is too small to be worth a timer. */
+  #sweepSlice(): boolean {
+    const now = this.#time.now();
+    for (let i = 0; i < SEGMENTS_SWEPT_PER_SLICE; i++) {
+      this.#counters.upkeep.sweep(Number.POSITIVE_INFINITY, now);
     }
+    return this.#table.segments.length > 1;
   }
-
-  #live(key: string, now: StorageInstant): Entry | undefined {
-    const entry = this.#entries.get(key);
-    if (entry === undefined || entry.expiresAt > now) return entry;
-    this.#entries.delete(key);
-    return undefined;
-  }
-
-  #makeRoomFor(newcomer: Entry, now: StorageInstant): void {
-    if (this.#entries.size >= this.#maxKeys) this.#evict(debtOf(newcomer, now), now);
-    else for (let i = 0; i < SWEPT_PER_NEW_KEY; i++) this.#dropIfExpired(this.#advanceHand(), now);
-  }
-
-  /** Drops the first expired entry that the hand meets, else the least filled one. */
-  #evict(newcomersDebt: number, now: StorageInstant): void {
-    let leastKey: string | undefined;
-    let leastDebt = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < (leastDebt > newcomersDebt ? MOST_EVICTION_CANDIDATES : EVICTION_CANDIDATES); i++) {
-      const candidate = this.#advanceHand();
-      if (candidate === undefined || this.#dropIfExpired(candidate, now)) return;
-      const [key, entry] = candidate;
-      const debt = debtOf(entry, now);
-      if (debt >= leastDebt) continue;
-      leastKey = key;
-      leastDebt = debt;
-    }
-    if (leastKey !== undefined) this.#entries.delete(leastKey);
-  }
-
-  #dropIfExpired(entry: [string, Entry] | undefined, now: StorageInstant): boolean {
-    return entry !== undefined && entry[1].expiresAt <= now && this.#entries.delete(entry[0]);
-  }
-
-  /** The next entry in the order of insertion, around and around. */
-  #advanceHand(): [string, Entry] | undefined {
-    const next = this.#hand.next();
-    if (next.done !== true) return next.value;
-    this.#hand = this.#entries.entries();
-    const first = this.#hand.next();
-    return first.done === true ? undefined : first.value;
-  }
-}
-
-function debtOf({ policy, state }: Entry, now: StorageInstant): number {
-  return policy.strategy.debt(state, policy, now);
 }

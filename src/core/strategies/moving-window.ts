@@ -68,7 +68,7 @@ function untilUnitsLeave(
   policy: Policy,
   now: StorageInstant,
 ): Milliseconds {
-  if (log === undefined || units > log.total) return Number.POSITIVE_INFINITY;
+  if (log === undefined || log.total === 0 || units > log.total) return Number.POSITIVE_INFINITY;
   return log.instantOfUnit(units) + policy.limit.windowMs - now;
 }
 

@@ -1,0 +1,155 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { parseLimit } from "../../src/core/parse-limit.js";
+import { createPolicy, STRATEGY_NAMES } from "../../src/core/policy.js";
+import type { Claim } from "../../src/core/storage.js";
+import { ALL_OR_NOTHING } from "../../src/core/storage.js";
+import type { StrategyName } from "../../src/core/strategy.js";
+import { MemoryStorage } from "../../src/memory/index.js";
+import { SlotTable } from "../../src/memory/slot-table.js";
+import { ManualClock } from "../../src/testing/index.js";
+
+const MOST_SLOTS = 4096;
+
+function claimOf(limit: string, who: string, strategy: StrategyName = "fixed-window"): Claim {
+  const policy = createPolicy(parseLimit(limit), strategy);
+  return { policy, key: `test:{${who}}:${policy.id}`, cost: 1, role: "limit" };
+}
+
+function storageWithTable(maxKeys = 1_000_000) {
+  const clock = new ManualClock();
+  const table = new SlotTable();
+  return { clock, table, storage: new MemoryStorage({ clock, maxKeys }, table) };
+}
+
+describe("the table's work for one hit", () => {
+  it("moves at most one segment's slots while 300,000 keys arrive, expire and arrive again", () => {
+    const { clock, table, storage } = storageWithTable();
+    const { policy } = claimOf("5 per minute", "");
+    let most = 0;
+    for (let i = 0; i < 300_000; i++) {
+      if (i === 150_000) clock.advance(60_000);
+      const before = table.moved;
+      storage.hit([{ policy, key: `test:{${i}}:${policy.id}`, cost: 1, role: "limit" }], ALL_OR_NOTHING);
+      most = Math.max(most, table.moved - before);
+    }
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThanOrEqual(MOST_SLOTS);
+  });
+
+  it("moves each counter about three times on its way to 200,000", () => {
+    const { table, storage } = storageWithTable();
+    for (let i = 0; i < 200_000; i++) storage.hit([claimOf("5 per minute", `client-${i}`)], ALL_OR_NOTHING);
+    expect(table.moved / 200_000).toBeLessThan(4);
+  });
+
+  it("moves one segment's slots at most when the table is full and fresh keys go on coming", () => {
+    const { table, storage } = storageWithTable(20_000);
+    let most = 0;
+    for (let i = 0; i < 100_000; i++) {
+      const before = table.moved;
+      storage.hit([claimOf("5 per minute", `client-${i}`)], ALL_OR_NOTHING);
+      most = Math.max(most, table.moved - before);
+    }
+    expect(most).toBeLessThanOrEqual(MOST_SLOTS);
+    expect(table.moved / 100_000).toBeLessThan(10);
+  });
+});
+
+describe("the table's bytes", () => {
+  it("are at most 48 for each key of a fixed window, at any size from 20,000 keys on", () => {
+    const { storage } = storageWithTable();
+    const { policy } = claimOf("5 per minute", "");
+    let most = 0;
+    for (let i = 1; i <= 300_000; i++) {
+      storage.hit([{ policy, key: `test:{${i}}:${policy.id}`, cost: 1, role: "limit" }], ALL_OR_NOTHING);
+      if (i >= 20_000 && i % 1000 === 0) most = Math.max(most, storage.bytes / i);
+    }
+    expect(storage.size).toBe(300_000);
+    expect(most).toBeLessThanOrEqual(48);
+  });
+
+  it.each(STRATEGY_NAMES)("are at most 48 for each key that was hit once: %s", (strategy) => {
+    const { storage } = storageWithTable();
+    for (let i = 0; i < 30_000; i++) storage.hit([claimOf("5 per minute", `${i}`, strategy)], ALL_OR_NOTHING);
+    expect(storage.bytes / storage.size).toBeLessThanOrEqual(48);
+  });
+
+  it("are a few thousand for a few keys", () => {
+    const { storage } = storageWithTable();
+    for (let i = 0; i < 10; i++) storage.hit([claimOf("5 per minute", `${i}`)], ALL_OR_NOTHING);
+    expect(storage.bytes).toBeLessThan(4000);
+  });
+
+  it.each(STRATEGY_NAMES)("do not grow while full counters come, go and come again: %s", (strategy) => {
+    const { clock, storage } = storageWithTable();
+    const round = () => {
+      for (let i = 0; i < 3000; i++) {
+        for (const cost of [1, 2]) {
+          clock.advance(0.001);
+          storage.hit([{ ...claimOf("5 per minute", `${i}`, strategy), cost }], ALL_OR_NOTHING);
+        }
+      }
+      clock.advance(120_000);
+    };
+    round();
+    round();
+    const { bytes } = storage;
+    for (let i = 0; i < 10; i++) round();
+    expect(storage.bytes).toBeLessThanOrEqual(bytes * 1.1);
+  });
+});
+
+describe("a table that is left alone", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("gives its memory back after its keys expired, and stops its timer", () => {
+    const { clock, storage } = storageWithTable();
+    for (let i = 0; i < 50_000; i++) {
+      storage.hit([claimOf("5 per minute", `${i}`, "moving-window")], ALL_OR_NOTHING);
+    }
+    expect(vi.getTimerCount()).toBe(1);
+    clock.advance(60_000);
+    vi.advanceTimersByTime(60_000);
+    expect(storage.size).toBe(0);
+    expect(storage.bytes).toBeLessThan(4000);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("has no timer for a few thousand keys", () => {
+    const { storage } = storageWithTable();
+    for (let i = 0; i < 2000; i++) storage.hit([claimOf("5 per minute", `${i}`)], ALL_OR_NOTHING);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("has no timer once it is closed, and counts on", () => {
+    const { storage } = storageWithTable();
+    for (let i = 0; i < 10_000; i++) storage.hit([claimOf("1 per minute", `${i}`)], ALL_OR_NOTHING);
+    storage.close();
+    expect(vi.getTimerCount()).toBe(0);
+    expect(storage.hit([claimOf("1 per minute", "7")], ALL_OR_NOTHING)[0]?.allowed).toBe(false);
+  });
+});
+
+describe("reset", () => {
+  it("forgets one limiter's counters on a storage that several share, whatever lies in the table", () => {
+    const { storage } = storageWithTable();
+    const claims = Array.from({ length: 9000 }, (_, i) => {
+      const claim = claimOf("1 per minute", `${i}`, STRATEGY_NAMES[i % 4]);
+      return { ...claim, key: `app-${i % 3}:{${i}}:${claim.policy.id}` };
+    });
+    for (const claim of claims) storage.hit([claim], ALL_OR_NOTHING);
+    storage.reset("app-1:{");
+    expect(storage.size).toBe(6000);
+    claims.forEach((claim, i) => {
+      expect(storage.test([claim])[0]?.allowed).toBe(i % 3 === 1);
+    });
+    storage.reset("app-");
+    expect(storage.size).toBe(0);
+  });
+
+  it("says that it keeps no keys when a prefix goes on behind the brace", () => {
+    const { storage } = storageWithTable();
+    expect(() => storage.reset("app:{ann")).toThrow(/keeps no keys/);
+  });
+});
