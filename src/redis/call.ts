@@ -3,7 +3,7 @@ import { StorageError } from "../core/errors.js";
 import type { Verdict } from "../core/strategy.js";
 import type { Deadlines, Expiring } from "./deadlines.js";
 import type { LocalInstant } from "./server-clock.js";
-import { claimCount, type Question } from "./wire.js";
+import { claimCount, type Question, type ServerInstant } from "./wire.js";
 
 /** One question on its way: it is answered, fails, or expires, once. */
 export class Call implements Expiring {
@@ -15,6 +15,8 @@ export class Call implements Expiring {
   readonly askedAt: LocalInstant;
   readonly deadlineAt: LocalInstant;
   readonly answer: Promise<readonly Verdict[]>;
+  /** The deadline on the server's clock, as it was known when the call was sent. */
+  notAfter: ServerInstant = 0;
   /** How often the server was asked too late, by what we knew of its clock. */
   timesLate = 0;
   /** Told when the caller was told that it took too long. */

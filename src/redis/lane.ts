@@ -1,10 +1,10 @@
 import { StorageError } from "../core/errors.js";
 import type { Verdict } from "../core/strategy.js";
 import { type Call, failure } from "./call.js";
+import { encodePlainHits } from "./plain-wire.js";
 import type { RedisClient } from "./redis-client.js";
-import { SCRIPT, SCRIPT_SHA } from "./scripts.js";
 import { type LocalInstant, ServerClock } from "./server-clock.js";
-import { decodeReply, encodeCall, type Reply, type TimedQuestion } from "./wire.js";
+import { encodeCall, type Reply, type TimedQuestion } from "./wire.js";
 
 /** Script calls on their way at once. More would only wait in the server's socket. */
 const MOST_IN_FLIGHT = 4;
@@ -137,12 +137,8 @@ export class Lane {
   async #decide(flight: Flight): Promise<void> {
     const { calls, sentAt } = flight;
     try {
-      const reply = await this.#run(
-        calls.map(({ question, deadlineAt }) => ({
-          question,
-          notAfter: this.#clock.earliest(deadlineAt, sentAt),
-        })),
-      );
+      for (const call of calls) call.notAfter = this.#clock.earliest(call.deadlineAt, sentAt);
+      const reply = await this.#run(calls);
       const receivedAt = performance.now();
       this.#land(flight);
       this.#clock.learn({ sentAt, receivedAt, serverAt: reply.serverAt });
@@ -161,13 +157,15 @@ export class Lane {
 
   async #run(questions: readonly TimedQuestion[]): Promise<Reply> {
     const { client, testNow } = this.#options;
-    const { keys, argument } = encodeCall(questions, testNow());
-    const reply = await client.evalsha(SCRIPT_SHA, keys.length, ...keys, argument).catch((error: unknown) => {
+    const now = testNow();
+    const call = encodePlainHits(questions, now) ?? encodeCall(questions, now);
+    const { script, keys, argument } = call;
+    const reply = await client.evalsha(script.sha, keys.length, ...keys, argument).catch((error: unknown) => {
       if (!isNoScript(error)) throw error;
-      return client.eval(SCRIPT, keys.length, ...keys, argument);
+      return client.eval(script.text, keys.length, ...keys, argument);
     });
     try {
-      return decodeReply(reply, questions);
+      return call.decode(reply);
     } catch (error) {
       throw new StorageError("Redis gave an answer that the script does not give.", { cause: error });
     }

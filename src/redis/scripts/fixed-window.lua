@@ -2,6 +2,8 @@
 -- "count ends_at" for counts with more digits, or where it would be more than a 64-bit integer holds.
 
 local COUNT_DIGITS, MOST_DIGITS = 6, 18
+-- An integer has no leading zero; a foreign text may.
+local ZERO = 48
 local COUNT_FORMAT, FIRST_LONG_COUNT = "%06.0f", 1000000
 
 local function make_fixed_window()
@@ -11,7 +13,7 @@ local function make_fixed_window()
     if not text then return nil end
     if text:find(" ", 1, true) then return stored_numbers(text) end
     local split = #text - COUNT_DIGITS
-    if split < 1 or #text > MOST_DIGITS or text:find("%D") then return nil end
+    if split < 1 or #text > MOST_DIGITS or text:find("%D") or text:byte() == ZERO then return nil end
     return text:sub(split + 1) + 0.0, text:sub(1, split) + 0.0, true
   end
 
