@@ -44,6 +44,13 @@ export interface HitCallOptions {
   readonly burst?: number | undefined;
 }
 
+/** What a text meant with a strategy and a burst. */
+interface ParsedLimits {
+  readonly strategy: StrategyName;
+  readonly burst: number | undefined;
+  readonly policies: readonly Policy[];
+}
+
 /** Texts parsed before, for callers that pass them anew with every hit. */
 const MOST_REMEMBERED_LIMITS = 1000;
 
@@ -64,7 +71,10 @@ export class RateLimiter {
   readonly #clock: Clock;
   readonly #head: string;
   readonly #places = new Map<string, Map<string, KeyPlace>>();
+  /** By strategy, burst and text. */
   readonly #policies = new Map<string, readonly Policy[]>();
+  /** By the text alone: what it meant last. Finding it builds no text. */
+  readonly #parsed = new Map<string, ParsedLimits>();
 
   constructor(options: RateLimiterOptions) {
     this.storage = options.storage;
@@ -106,7 +116,7 @@ export class RateLimiter {
     const claims: KeyedClaim[] = [];
     for (const policy of this.#policiesOf(limits, options)) {
       const place = this.#placeOf(policy, scope);
-      if (claims.some((claim) => isSameCounter(claim, place, owner))) continue;
+      if (claims.length > 0 && claims.some((claim) => isSameCounter(claim, place, owner))) continue;
       claims.push(new KeyedClaim({ policy, place, owner, cost, role: "limit", who: key, scope }));
     }
     return claims;
@@ -130,13 +140,19 @@ export class RateLimiter {
   #policiesOf(limits: Limits, options: HitCallOptions): readonly Policy[] {
     const strategy = options.strategy ?? this.strategy;
     if (typeof limits !== "string") return toPolicies(limits, strategy, options.burst, this.storage);
-    const name = `${strategy} ${options.burst ?? ""} ${limits}`;
-    let policies = this.#policies.get(name);
-    if (policies === undefined) {
-      policies = toPolicies(limits, strategy, options.burst, this.storage);
-      if (this.#policies.size >= MOST_REMEMBERED_LIMITS) this.#policies.clear();
-      this.#policies.set(name, policies);
-    }
+    const { burst } = options;
+    const known = this.#parsed.get(limits);
+    if (known !== undefined && known.strategy === strategy && known.burst === burst) return known.policies;
+    return this.#parse(limits, strategy, burst);
+  }
+
+  #parse(limits: string, strategy: StrategyName, burst: number | undefined): readonly Policy[] {
+    const name = `${strategy} ${burst ?? ""} ${limits}`;
+    const policies = this.#policies.get(name) ?? toPolicies(limits, strategy, burst, this.storage);
+    if (this.#policies.size >= MOST_REMEMBERED_LIMITS) this.#policies.clear();
+    if (this.#parsed.size >= MOST_REMEMBERED_LIMITS) this.#parsed.clear();
+    this.#policies.set(name, policies);
+    this.#parsed.set(limits, { strategy, burst, policies });
     return policies;
   }
 
@@ -197,7 +213,24 @@ export function toDecision(
   }
   const shown = limits[shownIndex(claims, verdicts)];
   if (shown === undefined) throw new ConfigurationError("At least one limit is needed, got an empty list.");
-  return { ...shown, allowed: limits.every((limit) => limit.allowed), limits };
+  return summary(shown, limits);
+}
+
+/** Written out, as copying with a spread costs more than all the rest of a decision. */
+function summary(shown: LimitDecision, limits: readonly LimitDecision[]): Decision {
+  let allowed = true;
+  for (const limit of limits) allowed &&= limit.allowed;
+  return {
+    limit: shown.limit,
+    key: shown.key,
+    scope: shown.scope,
+    allowed,
+    used: shown.used,
+    remaining: shown.remaining,
+    resetAt: shown.resetAt,
+    retryAfterMs: shown.retryAfterMs,
+    limits,
+  };
 }
 
 function checkKey(key: string): string {

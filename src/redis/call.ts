@@ -5,6 +5,11 @@ import type { Deadlines, Expiring } from "./deadlines.js";
 import type { LocalInstant } from "./server-clock.js";
 import { claimCount, type Question, type ServerInstant } from "./wire.js";
 
+/** Who is told when the caller of a call was told that it took too long. */
+export interface ExpiryListener {
+  onExpired(call: Call): void;
+}
+
 /** One question on its way: it is answered, fails, or expires, once. */
 export class Call implements Expiring {
   readonly question: Question;
@@ -19,12 +24,14 @@ export class Call implements Expiring {
   notAfter: ServerInstant = 0;
   /** How often the server was asked too late, by what we knew of its clock. */
   timesLate = 0;
-  /** Told when the caller was told that it took too long. */
-  onExpired: (() => void) | undefined;
+  listener: ExpiryListener | undefined = undefined;
+  tick: Expiring["tick"] = undefined;
+  before: Expiring | undefined = undefined;
+  after: Expiring | undefined = undefined;
+  isSettled = false;
   readonly #deadlines: Deadlines;
-  #isSettled = false;
-  #resolve: (verdicts: readonly Verdict[]) => void = () => {};
-  #reject: (error: StorageError) => void = () => {};
+  #resolve: (verdicts: readonly Verdict[]) => void = ignore;
+  #reject: (error: StorageError) => void = ignore;
 
   constructor(question: Question, tag: string, timeoutMs: Milliseconds, deadlines: Deadlines) {
     this.question = question;
@@ -40,10 +47,6 @@ export class Call implements Expiring {
     deadlines.add(this);
   }
 
-  get isSettled(): boolean {
-    return this.#isSettled;
-  }
-
   succeed(verdicts: readonly Verdict[]): void {
     this.#settle();
     this.#resolve(verdicts);
@@ -56,14 +59,16 @@ export class Call implements Expiring {
 
   expire(): void {
     this.fail(timeoutError(this.deadlineAt - this.askedAt));
-    this.onExpired?.();
+    this.listener?.onExpired(this);
   }
 
   #settle(): void {
-    this.#isSettled = true;
+    this.isSettled = true;
     this.#deadlines.delete(this);
   }
 }
+
+function ignore(): void {}
 
 /** What a caller hears whose deadline passed. */
 export function timeoutError(timeoutMs: Milliseconds): StorageError {
