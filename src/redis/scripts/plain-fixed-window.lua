@@ -2,35 +2,40 @@
 -- many claims in one call: no table and no closure for each of them.
 -- An answer is two numbers: `remaining`, or `-remaining - 1` of a claim without room; and the window's time left.
 
-local FIRST_LONG_COUNT = 1000000
+local FIRST_LONG_COUNT, COUNT_UNIT = 1000000, 1000000
 -- Six digits of a count after an instant that leaves room for them in a 64-bit integer.
 local STORED_INTEGER, LONGEST_INTEGER = "^([1-9]%d*)(%d%d%d%d%d%d)$", 18
 
 -- By place. A window's state is held at the first place of its key; `counts` is false at the others.
 local counts, ends_at, loaded_counts, is_integer = {}, {}, {}, {}
 
+-- Count, end, and whether they are one integer. Patterns are slow: a text that is no such integer, nor equal to its
+-- two numbers put together again, is left to them.
+local function read(text)
+  if not text then return 0, nil, false end
+  local window_ends_at, count = tonumber(text:sub(1, -7)), tonumber(text:sub(-6))
+  local is_sure = window_ends_at and count and window_ends_at >= 1 and #text <= LONGEST_INTEGER
+  if is_sure and window_ends_at * COUNT_UNIT + count == tonumber(text) then
+    return count + 0.0, window_ends_at + 0.0, true
+  end
+  local first, second = text:match(STORED_INTEGER)
+  if first and #text <= LONGEST_INTEGER then return second + 0.0, first + 0.0, true end
+  if not text:find(" ", 1, true) then return 0, nil, false end
+  count, window_ends_at = stored_numbers(text)
+  return count, window_ends_at, false
+end
+
 local function load(place, text, policy)
-  local window_ends_at, count, integer = nil, 0, false
-  if text and #text <= LONGEST_INTEGER then
-    window_ends_at, count = text:match(STORED_INTEGER)
-    integer = window_ends_at and true
-  end
-  if integer then
-    window_ends_at, count = window_ends_at + 0.0, count + 0.0
-  elseif text and text:find(" ", 1, true) then
-    count, window_ends_at = stored_numbers(text)
-  end
   local latest_end_at = now + policy.window_ms
+  local count, window_ends_at, integer = read(text)
+  local loaded_count = count
   if not window_ends_at or now >= window_ends_at then
-    count, window_ends_at, integer = 0, latest_end_at, false
-    loaded_counts[place] = 0
+    count, loaded_count, window_ends_at, integer = 0, 0, latest_end_at, false
   elseif window_ends_at > latest_end_at then
     -- Another clock wrote it: no count equals this one, so that it is written anew.
-    window_ends_at, integer = latest_end_at, false
-    loaded_counts[place] = -1
-  else
-    loaded_counts[place] = count
+    loaded_count, window_ends_at, integer = -1, latest_end_at, false
   end
+  loaded_counts[place] = loaded_count
   counts[place], ends_at[place], is_integer[place] = min(count, policy.amount), window_ends_at, integer
 end
 
@@ -52,20 +57,28 @@ local function is_changed(place)
   return counts[place] ~= loaded_counts[place]
 end
 
--- Adds to the stored integer, which keeps its expiry; false where there is none to add to.
-local function add(place)
+-- What to add to the stored integer; nil where there is none to add to.
+local function added(place)
   local count = counts[place]
-  if not is_integer[place] or count >= FIRST_LONG_COUNT then return false end
-  local added = count - loaded_counts[place]
-  call("INCRBY", KEYS[place], added == 1 and "1" or format("%.0f", added))
-  return true
+  if not is_integer[place] or count >= FIRST_LONG_COUNT then return nil end
+  local more = count - loaded_counts[place]
+  return more == 1 and "1" or format("%.0f", more)
 end
+
+local KEEPS_EXPIRY_WHEN_ADDED = true
+
+-- The text that was made last: windows that open in one call are often the same.
+local last_count, last_ends_at, last_text
 
 local function text_of(place)
   local count, window_ends_at = counts[place], ends_at[place]
   if count == 0 then return nil end
+  if count == last_count and window_ends_at == last_ends_at then return last_text end
   local text = count < FIRST_LONG_COUNT and format("%.0f%06.0f", window_ends_at, count)
-  return text and #text <= LONGEST_INTEGER and text or format("%.0f %.0f", count, window_ends_at)
+  local is_short = text and #text <= LONGEST_INTEGER
+  last_count, last_ends_at = count, window_ends_at
+  last_text = is_short and text or format("%.0f %.0f", count, window_ends_at)
+  return last_text
 end
 
 local function expires_at(place)

@@ -5,8 +5,9 @@
 --   has_room(place, policy)         does the policy's cost fit?
 --   charge(place, policy)           charges what has room
 --   say(slot, place, policy, fits)  puts the two numbers of the answer into the reply
---   is_changed(place), add(place), text_of(place), expires_at(place)
+--   is_changed(place), added(place), text_of(place), expires_at(place)
 --                                   what to store, as in prelude.lua
+-- and says by KEEPS_EXPIRY_WHEN_ADDED whether what is added to a stored integer leaves its expiry as it is.
 --
 -- KEYS     of each claim, in order; one may come several times
 -- ARGV[1]  a JSON list of numbers, written by src/redis/plain-wire.ts:
@@ -21,7 +22,7 @@ local TEST_CLOCK_TTL_SLACK_MS = 3600000
 -- In a large call not every key's expiry is looked at, but as many; which ones changes with the time.
 local MOST_EXPIRIES_LOOKED_AT = 16
 
-local call = redis.call
+local call, try = redis.call, redis.pcall
 local input = cjson.decode(ARGV[1])
 if math.type then
   -- Lua 5.4 tells whole numbers from floats, which would overflow where floats round.

@@ -5,12 +5,24 @@
 
 -- By place, in ticks. A bucket's state is held at the first place of its key; `counts` is false at the others.
 local counts, full_at, refunded, keep_until, ticks_per_ms, changed = {}, {}, {}, {}, {}, {}
+-- What the key holds, when it is one integer and means what it says; else false.
+local stored_full_at = {}
+
+local LARGEST_EXACT = 2 ^ 53
+
+-- Patterns are slow. What is written as no integer of ours is never added to: INCRBY itself refuses it.
+local function read(text)
+  local full = text and tonumber(text)
+  if full and full >= 1 and full < LARGEST_EXACT and full == floor(full) then return full + 0.0, 0, full + 0.0 end
+  return stored_numbers(text)
+end
 
 local function load(place, text, policy)
   local now_ticks = now * policy.ticks_per_ms
   local empty = now_ticks + policy.capacity * policy.ticks_per_token
-  local full, given_back, keep = stored_numbers(text)
+  local full, given_back, keep = read(text)
   keep = keep or full
+  stored_full_at[place] = keep == full and given_back == 0 and full or false
   if not full or keep <= now_ticks then
     full, given_back, keep = now_ticks, 0, now_ticks
   elseif full > empty or keep > empty then
@@ -44,9 +56,15 @@ local function is_changed(place)
   return changed[place]
 end
 
-local function add()
-  return false
+-- What to add to the stored integer; nil where there is none to add to, or nothing to keep.
+local function added(place)
+  local stored, full = stored_full_at[place], full_at[place]
+  if not stored or refunded[place] ~= 0 or keep_until[place] ~= full then return nil end
+  if full <= now * ticks_per_ms[place] then return nil end
+  return format("%.0f", full - stored)
 end
+
+local KEEPS_EXPIRY_WHEN_ADDED = false
 
 local function text_of(place)
   local full, given_back, keep = full_at[place], refunded[place], keep_until[place]
