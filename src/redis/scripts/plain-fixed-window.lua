@@ -2,26 +2,20 @@
 -- many claims in one call: no table and no closure for each of them.
 -- An answer is two numbers: `remaining`, or `-remaining - 1` of a claim without room; and the window's time left.
 
-local FIRST_LONG_COUNT, COUNT_UNIT = 1000000, 1000000
--- Six digits of a count after an instant that leaves room for them in a 64-bit integer.
-local STORED_INTEGER, LONGEST_INTEGER = "^([1-9]%d*)(%d%d%d%d%d%d)$", 18
+local COUNT_UNIT = 32768
+local LARGEST_EXACT = 2 ^ 53
 
 -- By place. A window's state is held at the first place of its key; `counts` is false at the others.
 local counts, ends_at, loaded_counts, is_integer = {}, {}, {}, {}
 
--- Count, end, and whether they are one integer. Patterns are slow: a text that is no such integer, nor equal to its
--- two numbers put together again, is left to them.
+-- Count, end, and whether they are one integer. A text that only looks like one is found by INCRBY.
 local function read(text)
   if not text then return 0, nil, false end
-  local window_ends_at, count = tonumber(text:sub(1, -7)), tonumber(text:sub(-6))
-  local is_sure = window_ends_at and count and window_ends_at >= 1 and #text <= LONGEST_INTEGER
-  if is_sure and window_ends_at * COUNT_UNIT + count == tonumber(text) then
-    return count + 0.0, window_ends_at + 0.0, true
+  local number = tonumber(text)
+  if number and number >= 0 and number < LARGEST_EXACT and number == floor(number) then
+    return number % COUNT_UNIT, floor(number / COUNT_UNIT), true
   end
-  local first, second = text:match(STORED_INTEGER)
-  if first and #text <= LONGEST_INTEGER then return second + 0.0, first + 0.0, true end
-  if not text:find(" ", 1, true) then return 0, nil, false end
-  count, window_ends_at = stored_numbers(text)
+  local count, window_ends_at = stored_numbers(text)
   return count, window_ends_at, false
 end
 
@@ -60,7 +54,7 @@ end
 -- What to add to the stored integer; nil where there is none to add to.
 local function added(place)
   local count = counts[place]
-  if not is_integer[place] or count >= FIRST_LONG_COUNT then return nil end
+  if not is_integer[place] or count >= COUNT_UNIT then return nil end
   local more = count - loaded_counts[place]
   return more == 1 and "1" or format("%.0f", more)
 end
@@ -74,10 +68,10 @@ local function text_of(place)
   local count, window_ends_at = counts[place], ends_at[place]
   if count == 0 then return nil end
   if count == last_count and window_ends_at == last_ends_at then return last_text end
-  local text = count < FIRST_LONG_COUNT and format("%.0f%06.0f", window_ends_at, count)
-  local is_short = text and #text <= LONGEST_INTEGER
+  local number = window_ends_at * COUNT_UNIT + count
+  local is_short = count < COUNT_UNIT and number < LARGEST_EXACT
   last_count, last_ends_at = count, window_ends_at
-  last_text = is_short and text or format("%.0f %.0f", count, window_ends_at)
+  last_text = is_short and format("%.0f", number) or format("%.0f %.0f", count, window_ends_at)
   return last_text
 end
 
