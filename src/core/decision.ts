@@ -66,12 +66,22 @@ export function isShownBefore(aPolicy: Policy, a: Verdict, bPolicy: Policy, b: V
 /** The index of the verdict that headers show; -1 for an empty list. */
 export function shownIndex(claims: readonly Claim[], verdicts: readonly Verdict[]): number {
   let shown = -1;
-  for (let i = 0; i < claims.length; i++) {
-    const [claim, verdict] = [claims[i], verdicts[i]];
-    const [shownClaim, shownVerdict] = [claims[shown], verdicts[shown]];
-    if (claim === undefined || verdict === undefined) continue;
-    if (shownClaim === undefined || shownVerdict === undefined) shown = i;
-    else if (isShownBefore(claim.policy, verdict, shownClaim.policy, shownVerdict)) shown = i;
+  const count = Math.min(claims.length, verdicts.length);
+  // Hot: plain indexes, as taking pairs apart makes a list for each.
+  for (let i = 0; i < count; i++) {
+    if (shown < 0) shown = i;
+    else if (isClaimShownBefore(claims, verdicts, i, shown)) shown = i;
   }
   return shown;
+}
+
+function isClaimShownBefore(
+  claims: readonly Claim[],
+  verdicts: readonly Verdict[],
+  i: number,
+  j: number,
+): boolean {
+  const a = verdicts[i] as Verdict;
+  const b = verdicts[j] as Verdict;
+  return isShownBefore((claims[i] as Claim).policy, a, (claims[j] as Claim).policy, b);
 }

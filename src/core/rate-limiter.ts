@@ -1,4 +1,4 @@
-import { isSameCounter, KeyedClaim } from "./claim.js";
+import { KeyedClaim } from "./claim.js";
 import type { Clock } from "./clock.js";
 import { systemClock } from "./clock.js";
 import type { Decision, LimitDecision, NamedClaim } from "./decision.js";
@@ -113,13 +113,18 @@ export class RateLimiter {
     const scope = options.scope ?? "default";
     const cost = checkCost(options.cost ?? 1);
     const owner = escapeKeyPart(checkKey(key));
-    const claims: KeyedClaim[] = [];
-    for (const policy of this.#policiesOf(limits, options)) {
-      const place = this.#placeOf(policy, scope);
-      if (claims.length > 0 && claims.some((claim) => isSameCounter(claim, place, owner))) continue;
-      claims.push(new KeyedClaim({ policy, place, owner, cost, role: "limit", who: key, scope }));
-    }
-    return claims;
+    return this.#policiesOf(limits, options).map(
+      (policy) =>
+        new KeyedClaim({
+          policy,
+          place: this.#placeOf(policy, scope),
+          owner,
+          cost,
+          role: "limit",
+          who: key,
+          scope,
+        }),
+    );
   }
 
   #placeOf(policy: Policy, scope: string): KeyPlace {
@@ -139,8 +144,8 @@ export class RateLimiter {
 
   #policiesOf(limits: Limits, options: HitCallOptions): readonly Policy[] {
     const strategy = options.strategy ?? this.strategy;
-    if (typeof limits !== "string") return toPolicies(limits, strategy, options.burst, this.storage);
     const { burst } = options;
+    if (typeof limits !== "string") return distinct(toPolicies(limits, strategy, burst, this.storage));
     const known = this.#parsed.get(limits);
     if (known !== undefined && known.strategy === strategy && known.burst === burst) return known.policies;
     return this.#parse(limits, strategy, burst);
@@ -148,7 +153,7 @@ export class RateLimiter {
 
   #parse(limits: string, strategy: StrategyName, burst: number | undefined): readonly Policy[] {
     const name = `${strategy} ${burst ?? ""} ${limits}`;
-    const policies = this.#policies.get(name) ?? toPolicies(limits, strategy, burst, this.storage);
+    const policies = this.#policies.get(name) ?? distinct(toPolicies(limits, strategy, burst, this.storage));
     if (this.#policies.size >= MOST_REMEMBERED_LIMITS) this.#policies.clear();
     if (this.#parsed.size >= MOST_REMEMBERED_LIMITS) this.#parsed.clear();
     this.#policies.set(name, policies);
@@ -181,6 +186,12 @@ export function toPolicies(
   return policies;
 }
 
+/** Each counter once: policies with one id share it. */
+function distinct(policies: readonly Policy[]): readonly Policy[] {
+  const ids = new Set<string>();
+  return policies.filter(({ id }) => !ids.has(id) && ids.add(id));
+}
+
 /** Throws when the storage cannot run the strategy. */
 export function checkSupport(storage: Storage, strategy: StrategyName): void {
   if (storage.strategies.includes(strategy)) return;
@@ -206,10 +217,11 @@ export function toDecision(
   verdicts: readonly Verdict[],
   now: number,
 ): Decision {
-  const limits: LimitDecision[] = [];
-  for (let i = 0; i < claims.length; i++) {
-    const [claim, verdict] = [claims[i], verdicts[i]];
-    if (claim !== undefined && verdict !== undefined) limits.push(limitDecision(claim, verdict, now));
+  const count = Math.min(claims.length, verdicts.length);
+  // Of its size from the start: an empty list that is pushed to has room for 17.
+  const limits = new Array<LimitDecision>(count);
+  for (let i = 0; i < count; i++) {
+    limits[i] = limitDecision(claims[i] as NamedClaim, verdicts[i] as Verdict, now);
   }
   const shown = limits[shownIndex(claims, verdicts)];
   if (shown === undefined) throw new ConfigurationError("At least one limit is needed, got an empty list.");

@@ -82,7 +82,8 @@ function shapeNumber(shapes: Shape[], claims: readonly Claim[]): number {
 function isSameShape(a: Shape, b: Shape): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) {
-    const [one, other] = [a[i] as Claim, b[i] as Claim];
+    const one = a[i] as Claim;
+    const other = b[i] as Claim;
     if (one.policy !== other.policy || one.cost !== other.cost) return false;
   }
   return true;
@@ -142,10 +143,11 @@ function verdictsAt(
 ): readonly Verdict[] {
   let isCharged = true;
   for (let i = 0; i < claims.length; i++) isCharged &&= Number(numbers[start + 2 * i]) >= 0;
-  const verdicts: Verdict[] = [];
+  // Of its size from the start: an empty list that is pushed to has room for 17.
+  const verdicts = new Array<Verdict>(claims.length);
   for (let i = 0; i < claims.length; i++) {
     const at = start + 2 * i;
-    verdicts.push(read(claims[i] as Claim, Number(numbers[at]), Number(numbers[at + 1]), now, isCharged));
+    verdicts[i] = read(claims[i] as Claim, Number(numbers[at]), Number(numbers[at + 1]), now, isCharged);
   }
   return verdicts;
 }
