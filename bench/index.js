@@ -1,13 +1,13 @@
 // Runs all benches, or those that are named, one after the other, and prints what they found.
 //   npm run bench [-- --quick] [middleware engine ...]
-// A full run writes README.md from README.template.md.
+// A full run writes README.md from README.template.md; a quick one does with --write, and says so there.
 import { fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { table } from "./lib/markdown.js";
-import { isQuick, names, passedOn } from "./lib/options.js";
+import { isQuick, isWritten, names, passedOn } from "./lib/options.js";
 
 const BENCHES = [
   "middleware",
@@ -64,7 +64,10 @@ function targets(results) {
 function readme(results) {
   const template = readFileSync(`${here}README.template.md`, "utf8");
   const parts = new Map([...results].map(([name, { markdown }]) => [name, markdown]));
-  parts.set("machine", machine());
+  parts.set(
+    "machine",
+    `${machine()}${isQuick ? ". A quick run, with small numbers: read the order of magnitude" : ""}`,
+  );
   parts.set("targets", targets(results));
   return template.replaceAll(/\{\{(\w+)\}\}/g, (_, name) => parts.get(name) ?? "");
 }
@@ -85,5 +88,5 @@ for (const name of BENCHES.filter((bench) => names.length === 0 || names.include
   console.error(`(${name}: ${((performance.now() - startedAt) / 1000).toFixed(0)} s)`);
 }
 console.log(`\n## targets\n\n${machine()}${isQuick ? ", quick run" : ""}\n\n${targets(results)}`);
-if (!isQuick && names.length === 0) writeFileSync(`${here}README.md`, readme(results));
+if ((!isQuick || isWritten) && names.length === 0) writeFileSync(`${here}README.md`, readme(results));
 process.exit([...results.values()].some(({ hasFailed }) => hasFailed) ? 1 : 0);

@@ -39,6 +39,16 @@ const tasks = [
   await batches("floor", floor(work), anywhere, BATCH),
   await batches("floor, req.ip", floorWithIp(work), anywhere, BATCH),
   await batches("express-limits, application limit", applicationLimit(ours, work), anywhere, BATCH),
+  ...(limits === 1
+    ? [
+        await batches(
+          "express-limits, 3 application limits",
+          applicationLimit(ours, { limits: 3, headers }),
+          anywhere,
+          BATCH,
+        ),
+      ]
+    : []),
   await batches("express-limits, default limit", defaultLimit(ours, work), anywhere, BATCH),
   await batches("express-limits, limit() on a route", limitHere, onRoute, BATCH),
   await batches("express-rate-limit", expressRateLimit(work), anywhere, BATCH),

@@ -1,15 +1,22 @@
-// The command line that every bench understands: --quick, --dist=FOLDER.
+// The command line that every bench understands: --quick, --write, --dist=FOLDER.
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   strict: false,
-  options: { quick: { type: "boolean", default: false }, dist: { type: "string" } },
+  options: {
+    quick: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
+    dist: { type: "string" },
+  },
 });
 
 /** Fewer rounds and smaller numbers: shows that all runs, and roughly how it stands. */
 export const isQuick = values.quick === true;
+
+/** Write README.md from a quick run, too. */
+export const isWritten = values.write === true;
 
 /** The build under test: another one can be measured with `--dist`. */
 export const dist = values.dist ?? fileURLToPath(new URL("../../dist", import.meta.url));
