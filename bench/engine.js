@@ -8,7 +8,7 @@ import { choose } from "./lib/options.js";
 import { figure, publish } from "./lib/report.js";
 import { ratio } from "./lib/stats.js";
 
-const MANY = choose(100_000, 30_000);
+const MANY = choose(100_000, 10_000);
 const BATCH = 1000;
 const hotKeys = addresses(1);
 const manyKeys = addresses(MANY);
@@ -59,8 +59,8 @@ async function firstSight() {
 }
 
 const columns = [
-  await known(hotKeys, choose(200, 30)),
-  await known(manyKeys, choose(200, 30)),
+  await known(hotKeys, choose(200, 20)),
+  await known(manyKeys, choose(200, 20)),
   await firstSight(),
 ];
 const [FLOOR, OURS] = [engines[0].name, ourEngine().name];

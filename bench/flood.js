@@ -7,7 +7,7 @@ import { choose } from "./lib/options.js";
 import { figure, publish } from "./lib/report.js";
 import { median } from "./lib/stats.js";
 
-const MAX_KEYS = choose(1_000_000, 20_000);
+const MAX_KEYS = choose(1_000_000, 10_000);
 const OFFERED = MAX_KEYS * 20;
 
 // The typed arrays of the floor have no bound: they would turn in circles once they are full.

@@ -7,7 +7,7 @@ import { choose } from "./lib/options.js";
 import { figure, publish } from "./lib/report.js";
 import { median } from "./lib/stats.js";
 
-const KEYS = choose(1_000_000, 100_000);
+const KEYS = choose(1_000_000, 50_000);
 
 const bytes = await alternate(engines, choose(3, 1), ({ id }) =>
   measureInChild("memory-bytes", [id, KEYS], ["--expose-gc", "--max-old-space-size=4096"]),

@@ -7,10 +7,10 @@ import { choose } from "./lib/options.js";
 import { figure, publish } from "./lib/report.js";
 import { median } from "./lib/stats.js";
 
-const KEYS = choose(5_000_000, 100_000);
+const KEYS = choose(5_000_000, 50_000);
 const WINDOW_MS = choose(15_000, 500);
 
-const stops = await alternate(engines, choose(3, 1), async ({ id }) => {
+const stops = await alternate(engines, choose(2, 1), async ({ id }) => {
   const measured = await measureInChild("pause-stops", [id, KEYS, WINDOW_MS], ["--max-old-space-size=8192"]);
   const { filling, holding, expiring } = measured;
   return { ...measured, longest: Math.max(filling, holding, expiring) };

@@ -5,12 +5,17 @@ import { format } from "node:util";
 import express from "express";
 import * as main from "express-limits";
 import * as core from "express-limits/core";
+import * as memcachedStorage from "express-limits/memcached";
+import * as redisStorage from "express-limits/redis";
 import * as testing from "express-limits/testing";
+import * as ioredis from "ioredis";
+import * as memcached from "memcached";
 import ts from "typescript";
-import { describe, expect, it, onTestFinished, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { LIMIT_OPTION_NAMES } from "../src/express/limit-options.js";
 import { LIMITER_OPTION_NAMES } from "../src/express/limiter-options.js";
 import { serve } from "./helpers/http.js";
+import { type Server, startMemcached, startRedis } from "./helpers/servers.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const pages = ["README.md", "examples/README.md", ...list("docs")];
@@ -80,6 +85,7 @@ function problemsOf(typed: readonly Block[]): string[] {
   const loose = {
     noImplicitAny: false,
     noImplicitReturns: false,
+    noPropertyAccessFromIndexSignature: false,
     noUncheckedIndexedAccess: false,
     noUnusedLocals: false,
     noUnusedParameters: false,
@@ -110,24 +116,55 @@ const MODULES: Readonly<Record<string, unknown>> = {
   express: { default: express },
   "express-limits": main,
   "express-limits/core": core,
+  "express-limits/memcached": memcachedStorage,
+  "express-limits/redis": redisStorage,
   "express-limits/testing": testing,
+  ioredis,
+  memcached,
 };
+
+/** What a program leaves that listens. */
+interface Listening {
+  readonly app: express.Express;
+  readonly limiter: main.Limiter;
+}
+
+/** What programs find at the usual ports of localhost. */
+const servers: Record<"localhost:6379" | "localhost:11211", Server | undefined> = {
+  "localhost:6379": undefined,
+  "localhost:11211": undefined,
+};
+beforeAll(async () => {
+  servers["localhost:6379"] = await startRedis();
+  servers["localhost:11211"] = await startMemcached();
+});
+afterAll(async () => {
+  for (const server of Object.values(servers)) await server?.stop();
+});
 
 /** Runs a program; gives what it printed, and its app if it listens. */
 async function run(code: string): Promise<{ printed: string; app: express.Express | undefined }> {
   const body = code
     .replaceAll(/^import (\w+) from "([^"]+)";$/gm, 'const { default: $1 } = modules["$2"];')
     .replaceAll(/^import (\{[^}]+\}) from "([^"]+)";$/gm, 'const $1 = modules["$2"];')
-    .replace(/^app\.listen\(\d+\);$/m, "return app;");
+    .replaceAll(/localhost:(6379|11211)/g, (address) => {
+      return `127.0.0.1:${servers[address as keyof typeof servers]?.port}`;
+    })
+    .replace(/^app\.listen\(\d+\);$/m, "return { app, limiter };");
   const AsyncFunction = (async () => {}).constructor as new (...source: string[]) => unknown;
   const lines: string[] = [];
   const log = vi
     .spyOn(console, "log")
     .mockImplementation((...args) => void lines.push(`${format(...args)}\n`));
-  onTestFinished(() => log.mockRestore());
-  const program = new AsyncFunction("modules", body) as (modules: unknown) => Promise<express.Express>;
-  const app = await program(MODULES);
-  return { printed: lines.join(""), app };
+  vi.stubEnv("RATELIMIT_STORAGE_TIMEOUT", "10s"); // however busy the machine is
+  const program = new AsyncFunction("modules", body) as (modules: unknown) => Promise<Listening | undefined>;
+  onTestFinished(() => {
+    log.mockRestore();
+    vi.unstubAllEnvs();
+  });
+  const listening = await program(MODULES);
+  onTestFinished(() => listening?.limiter.close());
+  return { printed: lines.join(""), app: listening?.app };
 }
 
 describe("programs in the docs", () => {

@@ -1,9 +1,10 @@
 import { readdirSync } from "node:fs";
 import type { RequestListener } from "node:http";
-import type { Storage } from "express-limits";
+import type { Limiter, Storage } from "express-limits";
 import { ManualClock, storageContract } from "express-limits/testing";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { type Answer, serve, type TestServer } from "./helpers/http.js";
+import { type Server, startMemcached, startRedis } from "./helpers/servers.js";
 
 const folder = new URL("../examples/", import.meta.url);
 const tested = new Set<string>();
@@ -273,6 +274,54 @@ describe("examples: storages, tests, and no Express at all", () => {
   example("engine", "limits a plain node:http server", async (server) => {
     expect(await server.statuses(3, "/")).toEqual([200, 200, 429]);
     expect((await server.get("/")).headers["retry-after"]).toBe("60");
+  });
+});
+
+/** An example in two processes, as it were: two copies of it and one server, which a variable names. */
+async function inTwoProcesses(
+  name: string,
+  variable: string,
+  server: Server,
+): Promise<readonly [TestServer, TestServer]> {
+  tested.add(`${name}.js`);
+  vi.stubEnv(variable, server.uri);
+  vi.stubEnv("RATELIMIT_STORAGE_TIMEOUT", "3s"); // so that a busy machine is no outage
+  const copies = [await load(name), await load(name)] as const;
+  onTestFinished(async () => {
+    vi.unstubAllEnvs();
+    for (const { limiter } of copies) await (limiter as Limiter).close();
+    await server.stop();
+  });
+  return [await serve(copies[0].app), await serve(copies[1].app)];
+}
+
+describe("examples: storages on a server", () => {
+  it("redis: processes count together, and each for itself while Redis is away", async () => {
+    const redis = await startRedis();
+    const [one, other] = await inTwoProcesses("redis", "REDIS_URL", redis);
+    expect(await one.statuses(2, "/")).toEqual([200, 200]);
+    expect(await other.statuses(2, "/")).toEqual([200, 429]);
+    expect(await one.statuses(1, "/")).toEqual([429]);
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    onTestFinished(() => warn.mockRestore());
+    await redis.kill();
+    // What is known to be used up is refused without asking, for a second at most.
+    await vi.waitFor(async () => expect((await other.get("/")).status).toBe(200), 10_000);
+    expect(await other.statuses(3, "/")).toEqual([200, 200, 429]);
+    expect(warn.mock.calls).toEqual([[expect.stringMatching(/^Counting in memory: Redis /)]]);
+  });
+
+  it("memcached: processes count together, and not at all while Memcached is away", async () => {
+    const memcached = await startMemcached();
+    const [one, other] = await inTwoProcesses("memcached", "MEMCACHED_URL", memcached);
+    expect(await postStatuses(one, 2, "/signup")).toEqual([200, 200]);
+    expect(await postStatuses(other, 2, "/signup")).toEqual([200, 429]);
+    expect(await postStatuses(one, 1, "/signup")).toEqual([429]);
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    onTestFinished(() => warn.mockRestore());
+    await memcached.kill();
+    expect(await postStatuses(other, 4, "/signup")).toEqual([200, 200, 200, 200]);
+    expect(warn.mock.calls).toEqual([[expect.stringMatching(/^Not limiting: Memcached /)]]);
   });
 });
 

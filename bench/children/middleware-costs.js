@@ -46,6 +46,6 @@ const tasks = [
 ];
 
 // The warm-up passes over every key at least once, so that what is measured are keys that are known.
-const iterations = Math.max(choose(200, 50), keyCount / BATCH / choose(1, 4));
-const costs = await cpuNs(tasks, { rounds: choose(11, 5), warmUps: 4, iterations, pieces: BATCH });
+const iterations = Math.max(choose(200, 25), keyCount / BATCH / 4);
+const costs = await cpuNs(tasks, { rounds: choose(9, 5), warmUps: 4, iterations, pieces: BATCH });
 answer({ costs: Object.fromEntries(costs) });

@@ -169,7 +169,13 @@ function checkLimitOptions(where: string, options: LimitOptions): void {
 
 /** True for what a refused client can be told. */
 export function isErrorMessage(value: unknown): boolean {
-  return ["string", "object", "function"].includes(typeof value) && value !== null;
+  if (typeof value !== "object" || value === null)
+    return typeof value === "string" || typeof value === "function";
+  try {
+    return JSON.stringify(value) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 function checkMethods(where: string, methods: readonly unknown[] | undefined): void {

@@ -15,7 +15,7 @@ export type ListEntry =
   | string
   | RequestFunction<boolean>
   | {
-      readonly match: string | RequestFunction<boolean>;
+      readonly who: string | RequestFunction<boolean>;
       readonly until?: Date | EpochMilliseconds | undefined;
     };
 
@@ -111,12 +111,12 @@ export class ClientList {
   }
 
   #addEntry(where: string, entry: ListEntry): void {
-    const { match, until } =
-      typeof entry === "object" && entry !== null ? entry : { match: entry, until: undefined };
-    if (typeof entry === "object" && entry !== null) checkOptionNames(where, entry, ["match", "until"]);
+    const isDetailed = typeof entry === "object" && entry !== null;
+    if (isDetailed) checkOptionNames(where, entry, ["who", "until"]);
+    const { who, until } = isDetailed ? entry : { who: entry, until: undefined };
     const untilAt = until === undefined ? FOR_EVER : untilOf(where, until);
-    if (typeof match === "function") this.#functions.push({ matches: match, until: untilAt });
-    else this.add(parseListMatch(where, match), untilAt);
+    if (typeof who === "function") this.#functions.push({ matches: who, until: untilAt });
+    else this.add(parseListMatch(where, who), untilAt);
   }
 
   #addressUntil(address: string, now: EpochMilliseconds): EpochMilliseconds {

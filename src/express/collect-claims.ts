@@ -8,10 +8,12 @@ import type { Policy } from "../core/strategy.js";
 import { isPromise, type MaybePromise } from "../core/when-ready.js";
 import type { BoundLimit } from "./bound-limit.js";
 import { countedMethod, policiesOf } from "./bound-limit.js";
+import { describe } from "./check-options.js";
+import type { WantedLimit } from "./counters.js";
 import { blockCounter, breachCounter, type Counter, scopeCounter } from "./counters.js";
 import { addressOf } from "./key-functions.js";
 import type { LimitedRequest } from "./limited-request.js";
-import { RequestClaim, type WantedLimit } from "./request-state.js";
+import { RequestClaim } from "./request-state.js";
 
 /** Who is counted: as the key function said, and as keys hold it. */
 export interface Identity {
@@ -173,10 +175,19 @@ export function identify(bound: Pick<BoundLimit, "countsAddresses">, key: unknow
   );
 }
 
+/** The counter of a sub-scope; of a shared limit the counter of that scope. */
 function splitByText(counter: Counter, scope: unknown, bound: BoundLimit): Counter {
-  if (typeof scope !== "string" || scope === "") return counter;
-  if (bound.kind !== "shared") return counter.split("scope", scope);
-  return counter.scope === scope ? counter : scopeCounter(scope);
+  const text = typeof scope === "number" || typeof scope === "bigint" ? String(scope) : scope;
+  if (bound.kind === "shared")
+    return text === counter.scope ? counter : scopeCounter(checkScope(text, bound));
+  if (text === undefined || text === null || text === "") return counter;
+  return counter.split("scope", checkScope(text, bound));
+}
+
+function checkScope(scope: unknown, { kind }: BoundLimit): string {
+  if (typeof scope === "string" && scope !== "") return scope;
+  const expected = kind === "shared" ? "a text" : "a text, a number or undefined";
+  throw new ConfigurationError(`A scope function must return ${expected}, got ${describe(scope)}.`);
 }
 
 function splitByMethod(counter: Counter, bound: BoundLimit, req: Request): Counter {

@@ -1,6 +1,7 @@
 import { escapeKeyPart, KeyPlace } from "../core/key.js";
 import { sharedCounter } from "../core/rate-limiter.js";
 import type { Policy } from "../core/strategy.js";
+import type { BoundLimit } from "./bound-limit.js";
 
 /** Splits are made by functions of the request too: clients could make them many. */
 const MOST_SPLITS_KEPT = 100;
@@ -14,12 +15,17 @@ export class Counter {
   readonly scope: string;
   /** For keys: escaped, and with its kind, so that no two kinds of scope can meet. */
   readonly name: string;
-  readonly #places = new Map<string, KeyPlace>();
+  /** By policy, not by its name: equal limits may count different clients, and `onFirst` is to hear of each. */
+  readonly #places = new Map<Policy, KeyPlace>();
   readonly #splits = new Map<string, Counter>();
 
-  constructor(scope: string, name: string) {
+  /** The scope by which it is forgotten: a block's and a breach counter's is that of the limit they follow. */
+  readonly ofScope: string;
+
+  constructor(scope: string, name: string, ofScope: string = scope) {
     this.scope = scope;
     this.name = name;
+    this.ofScope = ofScope;
   }
 
   /** The counter split further. The `#` is escaped in every part, so no scope can imitate a split. */
@@ -35,14 +41,20 @@ export class Counter {
 
   /** Where one policy's keys are, made once; `onFirst` hears of it then. */
   place(policy: Policy, keyHead: string, onFirst?: () => void): KeyPlace {
-    const known = this.#places.get(policy.id);
+    const known = this.#places.get(policy);
     if (known !== undefined) return known;
     const place = new KeyPlace(keyHead, this.name, policy.id);
     if (this.#places.size >= MOST_PLACES_KEPT) this.#places.clear();
-    if (this.#places.size < MOST_PLACES_KEPT) this.#places.set(policy.id, place);
+    this.#places.set(policy, place);
     onFirst?.();
     return place;
   }
+}
+
+/** A limit and what it counts here. */
+export interface WantedLimit {
+  readonly bound: BoundLimit;
+  readonly counter: Counter;
 }
 
 /** Over all routes. */
@@ -82,12 +94,12 @@ export function metaCounter(): Counter {
 
 /** The breaches of one limit. Several may count in one place, so the limit is part of the name. */
 export function breachCounter(of: Counter, limit: Policy): Counter {
-  return new Counter(`meta ${of.scope}`, `meta:${of.name}:${limit.id}`);
+  return new Counter(`meta ${of.scope}`, `meta:${of.name}:${limit.id}`, of.scope);
 }
 
 /** The block after a breach of one limit. */
 export function blockCounter(of: Counter, limit: Policy): Counter {
-  return new Counter(`block ${of.scope}`, `block:${of.name}:${limit.id}`);
+  return new Counter(`block ${of.scope}`, `block:${of.name}:${limit.id}`, of.scope);
 }
 
 /** A limit that was wrapped where the look-ahead cannot see its place: by the order in which it was made. */

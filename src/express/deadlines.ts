@@ -19,6 +19,8 @@ interface Waiting {
 export class Deadlines {
   readonly #timeoutMs: Milliseconds;
   #waiting: Waiting[] = [];
+  /** Before it all are settled. */
+  #start = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(timeoutMs: Milliseconds) {
@@ -33,6 +35,7 @@ export class Deadlines {
         giveUp: () => reject(new DeadlinePassed(`No answer within ${this.#timeoutMs} ms.`)),
         isSettled: false,
       };
+      this.#forgetSettled();
       this.#waiting.push(waiting);
       this.#timer ??= this.#wakeIn(this.#timeoutMs);
       promise.then(
@@ -48,9 +51,13 @@ export class Deadlines {
     });
   }
 
+  /** Gives up all that still waits. */
   close(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    for (const waiting of this.#waiting) if (!waiting.isSettled) waiting.giveUp();
+    this.#waiting = [];
+    this.#start = 0;
   }
 
   #wakeIn(delayMs: Milliseconds): ReturnType<typeof setTimeout> {
@@ -61,14 +68,21 @@ export class Deadlines {
 
   #wake(): void {
     const now = performance.now();
-    let due = 0;
     for (const waiting of this.#waiting) {
-      if (!waiting.isSettled && waiting.dueAt > now) break;
+      if (waiting.dueAt > now) break;
       if (!waiting.isSettled) waiting.giveUp();
-      due++;
+      waiting.isSettled = true;
     }
-    this.#waiting = this.#waiting.slice(due);
-    const next = this.#waiting[0];
+    this.#forgetSettled();
+    const next = this.#waiting[this.#start];
     this.#timer = next === undefined ? undefined : this.#wakeIn(Math.max(1, Math.ceil(next.dueAt - now)));
+  }
+
+  /** Answers come in about the order of the questions: what is settled at the front need not wait for its time. */
+  #forgetSettled(): void {
+    while (this.#waiting[this.#start]?.isSettled === true) this.#start++;
+    if (this.#start < 64 || this.#start * 2 < this.#waiting.length) return;
+    this.#waiting = this.#waiting.slice(this.#start);
+    this.#start = 0;
   }
 }

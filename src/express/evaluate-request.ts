@@ -5,12 +5,13 @@ import type { Verdict } from "../core/strategy.js";
 import { isPromise, type MaybePromise, whenReady } from "../core/when-ready.js";
 import type { BoundLimit } from "./bound-limit.js";
 import { collectClaims } from "./collect-claims.js";
+import type { WantedLimit } from "./counters.js";
 import { giveBack } from "./give-back.js";
 import { LimitedRequest } from "./limited-request.js";
 import { liftedFor, limitsOnTheWay } from "./phases.js";
 import { giveBackWhenAnswered } from "./refund-after-response.js";
 import { type Refused, toRefusal } from "./refusal.js";
-import type { RequestClaim, WantedLimit } from "./request-state.js";
+import type { RequestClaim } from "./request-state.js";
 import { showDecisions } from "./show-decisions.js";
 
 /** What came of a phase: nothing, or a refusal. */
@@ -23,35 +24,33 @@ export type Outcome = Refused | undefined;
  * Synchronous when keys and storage are. Fails with errors of the user's functions, unchanged, and with
  * `StorageError` where nothing says what to do then. The hot path of every request: no promise, no closure.
  */
-export function evaluate(
-  phase: LimitedRequest,
-  wanted: readonly WantedLimit[],
-  back: readonly WantedLimit[] = [],
-): MaybePromise<Outcome> {
+export function evaluate(phase: LimitedRequest, wanted: readonly WantedLimit[]): MaybePromise<Outcome> {
   const collecting = collectClaims(phase, wanted);
-  if (isPromise(collecting)) return collecting.then(() => decideWithDefaults(phase, back));
-  return decideWithDefaults(phase, back);
+  if (isPromise(collecting)) return collecting.then(() => decideWithDefaults(phase));
+  return decideWithDefaults(phase);
 }
 
-function decideWithDefaults(phase: LimitedRequest, back: readonly WantedLimit[]): MaybePromise<Outcome> {
+function decideWithDefaults(phase: LimitedRequest): MaybePromise<Outcome> {
   if (phase.withoutLimits === undefined) return decide(phase);
-  return whenReady(bringBackDefaults(phase, phase.withoutLimits, back), () => decide(phase));
+  return whenReady(bringBackDefaults(phase, phase.withoutLimits), () => decide(phase));
 }
 
 /** The default limits come back when all limits that would override them said "none of my own", unless exempted. */
-function bringBackDefaults(
-  phase: LimitedRequest,
-  withoutLimits: readonly BoundLimit[],
-  back: readonly WantedLimit[],
-): MaybePromise<void> {
+function bringBackDefaults(phase: LimitedRequest, withoutLimits: readonly BoundLimit[]): MaybePromise<void> {
   const { state } = phase;
   const without = state.withoutLimits.concat(withoutLimits);
   state.withoutLimits = without;
-  if (liftedFor(state).default) return;
+  if (liftedFor(state).default || !withoutLimits.some(isOwn)) return;
   const overriding = [...limitsOnTheWay(state.lookup), ...withoutLimits].filter(
     (bound) => bound.overridesDefaults,
   );
-  if (overriding.every((bound) => without.includes(bound))) return collectClaims(phase, back);
+  if (overriding.every((bound) => without.includes(bound))) {
+    return collectClaims(phase, phase.phases.defaultLimits(state.lookup, phase.req));
+  }
+}
+
+function isOwn({ kind }: BoundLimit): boolean {
+  return kind === "route" || kind === "shared";
 }
 
 function decide(phase: LimitedRequest): MaybePromise<Outcome> {
@@ -139,7 +138,9 @@ function tellAllowed(
 ): void {
   const { core, req, res } = phase;
   if (!core.events.isHeard("allowed")) return;
-  core.events.emit("allowed", { req, res, decision: toDecision(claims, verdicts, core.clock.now()) });
+  const [limits, passes] = [claims.filter(isLimit), verdicts.filter((_, i) => claims[i]?.role === "limit")];
+  if (limits.length === 0) return;
+  core.events.emit("allowed", { req, res, decision: toDecision(limits, passes, core.clock.now()) });
 }
 
 /**
@@ -211,6 +212,10 @@ function fallBack(phase: LimitedRequest, fallback: Storage): MaybePromise<Outcom
       settle(instead, instead.claims, verdicts),
     );
   });
+}
+
+function isLimit(claim: RequestClaim): boolean {
+  return claim.role === "limit";
 }
 
 function isEnforced(claim: RequestClaim): boolean {

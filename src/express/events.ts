@@ -1,7 +1,9 @@
 import { channel } from "node:diagnostics_channel";
 import type { Request, Response } from "express";
 import type { Decision } from "../core/decision.js";
-import type { StorageError } from "../core/errors.js";
+import { ConfigurationError, type StorageError } from "../core/errors.js";
+import { nearestWord } from "../core/nearest-word.js";
+import { describe } from "./check-options.js";
 import type { ClientDenied } from "./client-denied.js";
 import type { RateLimitExceeded } from "./rate-limit-exceeded.js";
 
@@ -59,7 +61,9 @@ export class Events {
   /** Hears of listeners that fail. */
   logger: Logger | undefined;
 
+  /** Throws `ConfigurationError` for an event that there is not, and for what is no function. */
   on<Name extends LimiterEventName>(name: Name, listener: LimiterListener<Name>): void {
+    checkListener(name, listener);
     const listeners: Set<LimiterListener<Name>> = this.#listeners[name] ?? new Set();
     listeners.add(listener);
     Object.assign(this.#listeners, { [name]: listeners });
@@ -78,15 +82,33 @@ export class Events {
     if (CHANNELS[name].hasSubscribers) CHANNELS[name].publish(event);
     const listeners: ReadonlySet<LimiterListener<Name>> | undefined = this.#listeners[name];
     if (listeners === undefined) return;
-    for (const listener of listeners) this.#call(name, () => listener(event));
+    // A copy: a listener may take itself off, or put others on.
+    for (const listener of [...listeners]) this.#call(name, () => listener(event));
   }
 
   #call(name: string, listener: () => unknown): void {
-    const failed = (error: unknown) => this.logger?.error(`A listener of "${name}" failed.`, error);
+    const failed = (error: unknown) => this.#log(`A listener of "${name}" failed.`, error);
     try {
       Promise.resolve(listener()).catch(failed);
     } catch (error) {
       failed(error);
     }
   }
+
+  /** A logger that fails has nobody left to tell. */
+  #log(message: string, error: unknown): void {
+    try {
+      this.logger?.error(message, error);
+    } catch {}
+  }
+}
+
+function checkListener(name: string, listener: unknown): void {
+  if (!Object.hasOwn(CHANNELS, name)) {
+    const meant = nearestWord(String(name), Object.keys(CHANNELS));
+    const hint = meant === undefined ? "" : ` Did you mean "${meant}"?`;
+    throw new ConfigurationError(`on(): there is no event ${describe(name)}.${hint}`);
+  }
+  if (typeof listener === "function") return;
+  throw new ConfigurationError(`on(): a listener is a function, got ${describe(listener)}.`);
 }

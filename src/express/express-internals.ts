@@ -3,6 +3,7 @@
  * Express 4 and router 2.0 to 2.2 answer `true` and keep the match on the layer, router 2.3 returns it.
  */
 import type { IncomingMessage } from "node:http";
+import { parse } from "node:url";
 
 /** Anything that can stand in a router's stack. */
 // biome-ignore lint/complexity/noBannedTypes: handlers are compared and looked up, never called
@@ -141,16 +142,25 @@ export function pathnameOf(req: IncomingMessage): string {
   const parsed = (req as { _parsedUrl?: { _raw?: string; pathname?: string | null } })._parsedUrl;
   if (parsed !== undefined && parsed._raw === url && typeof parsed.pathname === "string")
     return parsed.pathname;
-  const path = url.charCodeAt(0) === 0x2f ? url : withoutHost(url);
-  const query = path.indexOf("?");
-  return query < 0 ? path : path.slice(0, query);
+  return plainPathname(url) ?? parse(url).pathname ?? "/";
 }
 
-/** `GET http://host/path` is a legal request line. */
-function withoutHost(url: string): string {
-  const scheme = url.indexOf("://");
-  const slash = scheme < 0 ? -1 : url.indexOf("/", scheme + 3);
-  return slash < 0 ? "/" : url.slice(slash);
+/** Characters that make Express parse a URL in full: a fragment, blanks, and what is trimmed at the ends. */
+const UNUSUAL = new Set([0x09, 0x0a, 0x0c, 0x0d, 0x20, 0x23, 0xa0, 0xfeff]);
+
+/**
+ * The usual case without a parser, `undefined` for any other. Express decides by the same characters, and a path
+ * read otherwise would let a client choose which limits apply.
+ */
+function plainPathname(url: string): string | undefined {
+  if (url.charCodeAt(0) !== 0x2f) return undefined;
+  let end = -1;
+  for (let i = 1; i < url.length; i++) {
+    const code = url.charCodeAt(i);
+    if (UNUSUAL.has(code)) return undefined;
+    if (code === 0x3f && end < 0) end = i;
+  }
+  return end < 0 ? url : url.slice(0, end);
 }
 
 function hasStack(value: unknown): value is Router {

@@ -40,7 +40,8 @@ export const DEFAULT_HEADER_NAMES = {
  * The classic headers, of one limit: the amount, whole units left, and the epoch second at which more becomes
  * available, rounded up.
  *
- * Called for every limited request: three `setHeader` are most of what a limiter costs.
+ * Called for every limited request: three `setHeader` are most of what a limiter costs. The function is fetched
+ * once, since finding it on a response whose prototype Express has changed takes as long as calling it.
  */
 export function writeClassicHeaders(
   res: ServerResponse,
@@ -48,10 +49,12 @@ export function writeClassicHeaders(
   { claim, verdict }: DecidedClaim,
   now: EpochMilliseconds,
 ): void {
-  if (names.limit !== false) res.setHeader(names.limit, String(policyToTell(claim).capacity));
-  if (names.remaining !== false) res.setHeader(names.remaining, String(verdict.remaining));
-  if (names.reset !== false)
-    res.setHeader(names.reset, String(Math.ceil((now + verdict.resetAfterMs) / 1000)));
+  const { setHeader } = res;
+  if (names.limit !== false) setHeader.call(res, names.limit, String(policyToTell(claim).capacity));
+  if (names.remaining !== false) setHeader.call(res, names.remaining, String(verdict.remaining));
+  if (names.reset !== false) {
+    setHeader.call(res, names.reset, String(Math.ceil((now + verdict.resetAfterMs) / 1000)));
+  }
 }
 
 /** The headers of a draft: of the one limit that is shown in the older drafts, of all limits in the present one. */
@@ -68,6 +71,9 @@ export function writeStandardHeaders(
   else writeDraft7(res, shown);
 }
 
+/** A thousand years: beyond, no date can be written, and none would be read. */
+const LONGEST_WAIT_MS = 31_536_000_000_000;
+
 /** `Retry-After` (RFC 9110, 10.2.3), rounded up. Nothing when no wait can help. */
 export function writeRetryAfter(
   res: ServerResponse,
@@ -75,7 +81,7 @@ export function writeRetryAfter(
   retryAfterMs: Milliseconds,
   now: EpochMilliseconds,
 ): void {
-  if (names.retryAfter === false || !Number.isFinite(retryAfterMs)) return;
+  if (names.retryAfter === false || !(retryAfterMs <= LONGEST_WAIT_MS)) return;
   const seconds = toSeconds(retryAfterMs);
   const value =
     retryAfter === "http-date"

@@ -30,7 +30,7 @@ export async function claimsOf(
   const identities = typeof client === "string" ? ofText(client) : ofRequest(client as Request);
   const claims = new Map<string, NamedClaim>();
   for (const seen of core.seen.all()) {
-    if (filter.scope !== undefined && seen.counter.scope !== filter.scope) continue;
+    if (filter.scope !== undefined && seen.counter.ofScope !== filter.scope) continue;
     for (const identity of await identities(seen)) {
       const claim = claimOn(core, seen, identity);
       claims.set(claim.key, claim);

@@ -6,8 +6,16 @@ import type { MaybePromise } from "../core/when-ready.js";
 import type { KeyFunction } from "./key-functions.js";
 import type { RateLimitExceeded } from "./rate-limit-exceeded.js";
 
+/**
+ * A user's function of the request. Its parameters may be typed more narrowly than Express's plain `Request`: by
+ * the route's parameters, or by what authentication adds.
+ */
+export type UserFunction<Parameters extends unknown[], Result> = {
+  bivariant(...parameters: Parameters): Result;
+}["bivariant"];
+
 /** Decides something about a request; may be async. */
-export type RequestFunction<T> = (req: Request, res: Response) => MaybePromise<T>;
+export type RequestFunction<T> = UserFunction<[req: Request, res: Response], MaybePromise<T>>;
 
 /** What a limit function is told beside the request. */
 export interface LimitContext {
@@ -21,11 +29,10 @@ export interface LimitContext {
  * Gives the limits for one request, a plan's for instance. `""`, `null`, `undefined` and `[]` mean "none of my
  * own": the default limits apply. Text that cannot be read is reported and the defaults apply.
  */
-export type LimitFunction = (
-  req: Request,
-  res: Response,
-  context: LimitContext,
-) => MaybePromise<Limits | null | undefined>;
+export type LimitFunction = UserFunction<
+  [req: Request, res: Response, context: LimitContext],
+  MaybePromise<Limits | null | undefined>
+>;
 
 /** A limit: text, a `RateLimit`, a list, or a function of the request that returns one. */
 export type LimitSource = Limits | LimitFunction;
@@ -34,17 +41,16 @@ export type LimitSource = Limits | LimitFunction;
 export type ErrorMessage =
   | string
   | Readonly<Record<string, unknown>>
-  | ((
-      req: Request,
-      res: Response,
-      breach: RateLimitExceeded,
-    ) => MaybePromise<string | Readonly<Record<string, unknown>> | undefined>);
+  | UserFunction<
+      [req: Request, res: Response, breach: RateLimitExceeded],
+      MaybePromise<string | Readonly<Record<string, unknown>> | undefined>
+    >;
 
 /** Called once for a refused request; may answer it. */
-export type BreachHandler = (req: Request, res: Response, breach: RateLimitExceeded) => unknown;
+export type BreachHandler = UserFunction<[req: Request, res: Response, breach: RateLimitExceeded], unknown>;
 
 /** Asked once the response is there: should this request count? */
-export type DeductWhen = (req: Request, res: Response) => MaybePromise<boolean>;
+export type DeductWhen = RequestFunction<boolean>;
 
 /** Options of a single limit. */
 export interface LimitOptions {

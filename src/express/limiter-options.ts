@@ -99,7 +99,7 @@ export interface LimiterOptions {
 
   /** Requests that no route answers: one default counter for each key, or left to application limits. @default "limit" */
   readonly unmatched?: "limit" | "skip" | undefined;
-  /** Names the route in keys, for default limits. @default the route's pattern */
+  /** Names the route in keys of default limits and of limits on routes. @default the route's pattern */
   readonly requestIdentifier?: ((req: Request, pattern: string | undefined) => string) | undefined;
   /** Wall clock in decisions; drives a memory storage too. @default the system's */
   readonly clock?: Clock | undefined;

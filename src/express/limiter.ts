@@ -5,9 +5,9 @@ import { ConfigurationError } from "../core/errors.js";
 import type { CheckLimits, LimitsInput } from "../core/limit-text.js";
 import type { HitCallOptions, Limits } from "../core/rate-limiter.js";
 import { RateLimiter } from "../core/rate-limiter.js";
-import type { MaybePromise } from "../core/when-ready.js";
+import { type MaybePromise, whenReady } from "../core/when-ready.js";
 import { bindLimit } from "./bound-limit.js";
-import { describe } from "./check-options.js";
+import { checkOption, describe } from "./check-options.js";
 import type { LimiterEventName, LimiterListener } from "./events.js";
 import { Events } from "./events.js";
 import type { Exempt } from "./exemptions.js";
@@ -91,6 +91,7 @@ export class Limiter {
   }
 
   set enabled(isEnabled: boolean) {
+    checkOption("Limiter", "enabled", isEnabled, typeof isEnabled === "boolean", "true or false");
     this.#enabledByHand = isEnabled;
     this.#parts.core.isEnabled = isEnabled;
   }
@@ -185,12 +186,14 @@ export class Limiter {
    * Never throws for a refusal.
    */
   hit(limits: Limits, key: string, options?: HitCallOptions): MaybePromise<Decision> {
+    if (!this.enabled) return this.test(limits, key, options);
     return this.#engine.hit(limits, key, options);
   }
 
   /** Says what {@link hit} would say, and charges nothing. */
   test(limits: Limits, key: string, options?: HitCallOptions): MaybePromise<Decision> {
-    return this.#engine.test(limits, key, options);
+    const decision = this.#engine.test(limits, key, options);
+    return this.enabled ? decision : whenReady(decision, allowAnyway);
   }
 
   /**
@@ -269,7 +272,8 @@ export class Limiter {
   /** Everything is made anew with the app's settings; what stands in routes already is bound again. */
   #takeSettings(settings: Readonly<Record<string, unknown>>): void {
     const { core, ownsStorage } = this.#resolved;
-    this.#resolved = resolveLimiter(withSettings(this.#options, settings), this.#longLived);
+    const kept = { ...this.#longLived, lists: core.lists };
+    this.#resolved = resolveLimiter(withSettings(this.#options, settings), kept);
     core.guard.close();
     if (ownsStorage) void core.storage.close?.();
     this.#parts.core = this.#resolved.core;
@@ -287,4 +291,10 @@ export class Limiter {
 function engineOf({ core, binding, keyPrefix }: ResolvedLimiter): RateLimiter {
   const storage = core.guard.asStorage();
   return new RateLimiter({ storage, strategy: binding.strategy, clock: core.clock, keyPrefix });
+}
+
+/** Off means off: what would have been refused passes. */
+function allowAnyway(decision: Decision): Decision {
+  const allow = <T extends LimitDecision>(limit: T): T => ({ ...limit, allowed: true, retryAfterMs: 0 });
+  return { ...allow(decision), limits: decision.limits.map(allow) };
 }

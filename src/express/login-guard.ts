@@ -44,7 +44,7 @@ const OPTION_NAMES: readonly (keyof LoginGuardOptions)[] = [
  * Made of `sharedLimit`, `deductWhen` and `clear`; needs the body to be parsed.
  *
  * @example
- * app.post("/login", express.json(), loginGuard(limiter, { account: "email" }), login);
+ * app.post("/login", express.json(), ...loginGuard(limiter, { account: "email" }), login);
  */
 export function loginGuard(limiter: Limiter, options: LoginGuardOptions = {}): LimitMiddleware[] {
   checkOptionNames("loginGuard", options, OPTION_NAMES);

@@ -46,8 +46,9 @@ export class LookupCache {
     const found = cache.young.get(method)?.get(path);
     if (found !== undefined && isFresh(found)) return found;
     const aged = cache.old.get(method)?.get(path);
-    const lookup = aged !== undefined && isFresh(aged) ? aged : this.#lookUp(app, router, path, req);
-    remember(cache, method, path, lookup);
+    const own = copyOf(path);
+    const lookup = aged !== undefined && isFresh(aged) ? aged : this.#lookUp(app, router, own, req);
+    remember(cache, method, own, lookup);
     return lookup;
   }
 

@@ -4,6 +4,7 @@ import { isPromise, type MaybePromise, whenReady } from "../core/when-ready.js";
 import { admit } from "./admission.js";
 import type { BoundLimit } from "./bound-limit.js";
 import { ClientDenied } from "./client-denied.js";
+import type { WantedLimit } from "./counters.js";
 import { evaluate, type Outcome } from "./evaluate-request.js";
 import type { Handle } from "./express-internals.js";
 import { giveBack } from "./give-back.js";
@@ -12,7 +13,7 @@ import type { LimiterCore } from "./limiter-core.js";
 import type { Phases } from "./phases.js";
 import type { RateLimitExceeded } from "./rate-limit-exceeded.js";
 import { reject, rejectDenied, writeRefusalHeaders } from "./rejection.js";
-import type { RequestState, WantedLimit } from "./request-state.js";
+import type { RequestState } from "./request-state.js";
 import { stateOf } from "./request-state.js";
 import type { RouteLookup } from "./route-lookup.js";
 import { neighboursOf } from "./route-run.js";
@@ -90,7 +91,14 @@ function decideGlobal(request: LimitedRequest): MaybePromise<Outcome> {
     state.lookup = core.lookups.forRequest(req);
     if (state.lookup?.answersOptions === true) return undefined;
   }
-  return evaluate(request, phases.globalLimits(req, state));
+  const wanted = phases.globalLimits(req, state);
+  if (wanted.length === 0) rememberAddress(req);
+  return evaluate(request, wanted);
+}
+
+/** Node forgets the address when the client hangs up, unless it was read before: limits may ask for it later. */
+function rememberAddress(req: Request): void {
+  void req.socket?.remoteAddress;
 }
 
 function decideUndecided(request: LimitedRequest): MaybePromise<Outcome> {
@@ -99,22 +107,47 @@ function decideUndecided(request: LimitedRequest): MaybePromise<Outcome> {
   return evaluate(request, phases.globalLimits(req, state));
 }
 
-function decideHere(request: LimitedRequest, { placed, handle }: Here): MaybePromise<Outcome> {
+function decideHere(request: LimitedRequest, here: Here): MaybePromise<Outcome> {
   const { core, phases, req, state } = request;
-  const { bound, ordinal } = placed;
   const lookedAhead = state.lookup;
-  lookAgain(core, handle, req, state);
-  const counter = phases.counterOf(bound, handle, req, state, ordinal);
-  if (state.passed.some((passed) => passed.bound === bound && passed.counter === counter)) return undefined;
-  const own = neighboursOf(handle, req, core.marks, (other, its) => ({
-    bound: other,
-    counter: phases.counterOf(other, its, req, state, ordinal),
+  lookAgain(core, here.handle, req, state);
+  const own = limitsFrom(request, here);
+  const first = own[0];
+  if (first === undefined || hasPassed(state, first)) return undefined;
+  state.passed = state.passed.length === 0 ? own : state.passed.concat(own);
+  const givingBack = giveBackUnseenDefaults(request, own, lookedAhead);
+  if (isPromise(givingBack))
+    return givingBack.then(() => evaluate(request, phases.routeLimits(own, req, state)));
+  return evaluate(request, phases.routeLimits(own, req, state));
+}
+
+/** The limit that stands here and its neighbours, with their counters; remembered for each path that is looked up. */
+function limitsFrom(
+  { core, phases, req, state }: LimitedRequest,
+  { placed, handle }: Here,
+): readonly WantedLimit[] {
+  const route: unknown = req.route;
+  const known = state.lookup?.runs.get(handle);
+  if (known !== undefined && known.route === route) return known.limits;
+  const counterOf = (bound: BoundLimit, its: Handle) =>
+    phases.counterOf(bound, its, req, state, placed.ordinal);
+  const limits = neighboursOf(handle, req, core.marks, (bound, its) => ({
+    bound,
+    counter: counterOf(bound, its),
   }));
-  own.unshift({ bound, counter });
-  state.passed = state.passed.concat(own);
-  const decide = () =>
-    evaluate(request, phases.routeLimits(own, req, state), phases.defaultLimits(state.lookup, req));
-  return whenReady(giveBackUnseenDefaults(request, own, lookedAhead), decide);
+  limits.unshift({ bound: placed.bound, counter: counterOf(placed.bound, handle) });
+  const isSettled = route !== undefined && core.requestIdentifier === undefined;
+  if (isSettled && !isMounted(handle, state)) state.lookup?.runs.set(handle, { route, limits });
+  return limits;
+}
+
+/** On a path and not on a route: which counter it is depends on the mount that the request came through. */
+function isMounted(handle: Handle, { lookup }: RequestState): boolean {
+  return lookup?.mounted.some((mounted) => mounted.handle === handle) === true;
+}
+
+function hasPassed({ passed }: RequestState, { bound, counter }: WantedLimit): boolean {
+  return passed.some((other) => other.bound === bound && other.counter === counter);
 }
 
 /**
@@ -155,11 +188,15 @@ function run<At>(request: LimitedRequest, next: Next, decide: Decide<At>, at: At
   try {
     outcome = admitAndDecide(request, decide, at);
   } catch (error) {
-    next(toError(error));
+    fail(request, next, error);
     return;
   }
   if (outcome === undefined) next();
-  else if (isPromise(outcome)) outcome.then((decided) => finish(request, decided, next), failWith(next));
+  else if (isPromise(outcome))
+    outcome.then(
+      (decided) => finish(request, decided, next),
+      (error) => fail(request, next, error),
+    );
   else finish(request, outcome, next);
 }
 
@@ -179,11 +216,18 @@ function admitAndDecide<At>(
 function finish(request: LimitedRequest, refused: Outcome | ClientDenied, next: Next): void {
   if (refused === undefined) next();
   else if (refused instanceof ClientDenied) rejectDenied(request, refused, next);
-  else reject(request, refused).then((isPassedOn) => isPassedOn && next(refused.error), failWith(next));
+  else
+    reject(request, refused).then(
+      (isPassedOn) => isPassedOn && next(refused.error),
+      (error) => next(toError(error)),
+    );
 }
 
-function failWith(next: Next): (error: unknown) => void {
-  return (error) => next(toError(error));
+/** Nothing was decided: who goes on after the error is limited by what comes next. */
+function fail({ state }: LimitedRequest, next: Next, error: unknown): void {
+  state.isGlobalDone = false;
+  state.isApplicationDone = false;
+  next(toError(error));
 }
 
 /** To Express, nothing and the words "route" and "router" mean "go on": as errors they would lift the limit. */

@@ -1,5 +1,6 @@
 import type { Request } from "express";
 import type { BoundLimit } from "./bound-limit.js";
+import type { WantedLimit } from "./counters.js";
 import {
   applicationCounter,
   type Counter,
@@ -16,8 +17,8 @@ import { declaredMethod, dispatchedMethod } from "./express-internals.js";
 import type { LimiterCore } from "./limiter-core.js";
 import { type Lifted, liftBoth } from "./marks.js";
 import { routePattern } from "./patterns.js";
-import type { RequestState, WantedLimit } from "./request-state.js";
-import type { RouteLookup } from "./route-lookup.js";
+import type { RequestState } from "./request-state.js";
+import type { MountedLimit, RouteLookup } from "./route-lookup.js";
 
 const NO_LIMITS: readonly WantedLimit[] = [];
 const NO_BOUNDS: readonly BoundLimit[] = [];
@@ -41,7 +42,7 @@ export class Phases {
 
   /** Is there anything for which one must know the route? */
   get needsLookup(): boolean {
-    return this.#core.defaults.length > 0 || this.#core.marks.any;
+    return this.#core.defaults.length > 0 || this.#core.fallback.length > 0 || this.#core.marks.any;
   }
 
   /** Meta, application and default limits, for the phase before routing. */
@@ -55,10 +56,10 @@ export class Phases {
   /** What is decided where own limits stand: application limits that were not yet, defaults that they leave room for. */
   routeLimits(own: readonly WantedLimit[], req: Request, state: RequestState): readonly WantedLimit[] {
     const wanted = this.applicationLimits(state);
-    const onTheWay = limitsOnTheWay(state.lookup).concat(own.map(({ bound }) => bound));
-    if (liftedFor(state).default || onTheWay.some((bound) => bound.overridesDefaults))
-      return wanted.concat(own);
-    return wanted.concat(this.defaultLimits(state.lookup, req), own);
+    const isOverridden = own.some(overridesDefaults) || limitsOnTheWay(state.lookup).some(overrides);
+    const defaults =
+      isOverridden || liftedFor(state).default ? NO_LIMITS : this.defaultLimits(state.lookup, req);
+    return wanted.length === 0 && defaults.length === 0 ? own : wanted.concat(defaults, own);
   }
 
   /** Meta and application limits; the latter once in a request. */
@@ -73,12 +74,12 @@ export class Phases {
   /** The default limits of the endpoint that a request is on its way to. */
   defaultLimits(lookup: RouteLookup | undefined, req: Request): readonly WantedLimit[] {
     const { requestIdentifier } = this.#core;
+    const endpoint = lookup?.endpoint;
+    if (endpoint === undefined && !this.#core.limitsUnmatched) return NO_LIMITS;
     if (requestIdentifier !== undefined) {
-      const counter = defaultCounter(requestIdentifier(req, lookup?.endpoint));
+      const counter = defaultCounter(requestIdentifier(req, endpoint));
       return this.#core.defaults.map((bound) => ({ bound, counter }));
     }
-    const endpoint = lookup?.endpoint;
-    if (endpoint === undefined && !this.#core.limitsUnmatched) return [];
     const name = endpoint ?? "";
     let wanted = this.#defaultCounters.get(name);
     if (wanted === undefined) {
@@ -93,6 +94,7 @@ export class Phases {
   fallbackLimits(state: RequestState): readonly WantedLimit[] {
     if (liftedFor(state).default) return NO_LIMITS;
     const endpoint = state.lookup?.endpoint;
+    if (endpoint === undefined && !this.#core.limitsUnmatched) return NO_LIMITS;
     const counter = endpoint === undefined ? this.#unmatched : defaultCounter(endpoint);
     return this.#core.fallback.map((bound) => ({ bound, counter }));
   }
@@ -105,9 +107,7 @@ export class Phases {
       const declared = declaredMethod(route, handle, req.method);
       if (declared !== undefined) return this.#routeCounter(route, declared, req, state);
     }
-    const mounted = state.lookup?.mounted.find(
-      (mount) => mount.handle === handle && (req.baseUrl ?? "").endsWith(mount.prefix),
-    );
+    const mounted = mountedHere(state.lookup, handle, req.baseUrl ?? "");
     if (mounted !== undefined) return this.#mountCounter(bound, mounted.pattern, state);
     if (route === undefined) return this.#remembered(`hidden ${ordinal}`, () => hiddenCounter(ordinal));
     const method = dispatchedMethod(route, req.method ?? "GET");
@@ -149,9 +149,31 @@ export class Phases {
   }
 }
 
+/** The mount through which the request came: of those that fit, the longest. */
+function mountedHere(
+  lookup: RouteLookup | undefined,
+  handle: Handle,
+  baseUrl: string,
+): MountedLimit | undefined {
+  let longest: MountedLimit | undefined;
+  for (const mount of lookup?.mounted ?? []) {
+    if (mount.handle !== handle || !baseUrl.endsWith(mount.prefix)) continue;
+    if (longest === undefined || mount.prefix.length > longest.prefix.length) longest = mount;
+  }
+  return longest;
+}
+
 /** Exemptions that were seen ahead, and those that ran. */
 export function liftedFor(state: RequestState): Lifted {
   return state.lookup === undefined ? state.lifted : liftBoth(state.lifted, state.lookup.lifted);
+}
+
+function overrides(bound: BoundLimit): boolean {
+  return bound.overridesDefaults;
+}
+
+function overridesDefaults({ bound }: WantedLimit): boolean {
+  return bound.overridesDefaults;
 }
 
 /** The limits that the request will meet and that apply to its method. */

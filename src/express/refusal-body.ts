@@ -10,6 +10,9 @@ const TITLE = "Too Many Requests";
 /** What a refusal can be written as, in the order in which it is preferred where the client does not say. */
 const BODY_TYPES = ["html", "application/problem+json", "application/json", "text"] as const;
 
+/** Weighing a longer list of types would make a refusal dear. */
+const LONGEST_ACCEPT = 1000;
+
 type BodyType = (typeof BODY_TYPES)[number];
 
 const CONTENT_TYPES: Readonly<Record<BodyType, string>> = {
@@ -58,6 +61,7 @@ function answer(
 /** Express knows what the client accepts; plain `http` does not, and gets text. */
 function acceptedType(req: Request): BodyType {
   if (typeof req.accepts !== "function") return "text";
+  if ((req.headers.accept?.length ?? 0) > LONGEST_ACCEPT) return "text";
   const accepted = req.accepts([...BODY_TYPES]);
   return BODY_TYPES.find((type) => type === accepted) ?? "text";
 }

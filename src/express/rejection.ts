@@ -60,6 +60,7 @@ export function rejectDenied(
   next: (error?: unknown) => void,
 ): void {
   core.events.emit("denied", { req, res, error });
+  if (res.headersSent || res.writableEnded) return;
   if (core.passesBreachToNext) next(error);
   else answerDenied(req, res, error);
 }

@@ -54,12 +54,3 @@ function toInfo({ claim, verdict }: DecidedClaim, at: EpochMilliseconds): RateLi
     policy: limit.toString(),
   };
 }
-
-declare global {
-  namespace Express {
-    interface Request {
-      /** What `express-limits` decided about this request; `undefined` when nothing limited it. */
-      rateLimit?: RateLimitInfo;
-    }
-  }
-}

@@ -4,7 +4,7 @@ import { BLOCK_POLICY } from "../core/policy.js";
 import type { Policy, Verdict } from "../core/strategy.js";
 import type { BoundLimit } from "./bound-limit.js";
 import type { ClientDenied } from "./client-denied.js";
-import type { Counter } from "./counters.js";
+import type { Counter, WantedLimit } from "./counters.js";
 import type { Lifted } from "./marks.js";
 import { NOTHING_LIFTED } from "./marks.js";
 import type { RateLimitInfo } from "./rate-limit-info.js";
@@ -70,12 +70,6 @@ export class RequestState {
     this.owner = owner;
     this.earlier = earlier;
   }
-}
-
-/** A limit and what it counts here. */
-export interface WantedLimit {
-  readonly bound: BoundLimit;
-  readonly counter: Counter;
 }
 
 const NOTHING_YET: readonly never[] = [];

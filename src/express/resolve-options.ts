@@ -12,6 +12,7 @@ import type { BindingDefaults, BoundLimit, LimitKind } from "./bound-limit.js";
 import { bindLimit } from "./bound-limit.js";
 import { checkLimiterOptions, checkStrategy } from "./check-limiter-options.js";
 import { checkOption, checkOptionNames } from "./check-options.js";
+import type { Lists } from "./client-list.js";
 import type { Events } from "./events.js";
 import type { HeaderNames, HeaderSettings } from "./headers.js";
 import { DEFAULT_HEADER_NAMES } from "./headers.js";
@@ -37,6 +38,8 @@ export interface LongLived {
   readonly events: Events;
   readonly marks: Marks;
   readonly filters: LimiterCore["filters"];
+  /** Who was listed so far; made from the options when there are none yet. */
+  readonly lists?: Lists | undefined;
 }
 
 /** What options make: the core, what limits take from it, and whether the storage is ours to close. */
@@ -86,7 +89,9 @@ export function resolveLimiter(options: LimiterOptions, longLived: LongLived): R
     meta: bindAll("meta", "metaLimits", options.metaLimits, {}, binding),
     fallback: bindAll("fallback", "inMemoryFallback", options.inMemoryFallback, {}, binding),
     filters,
-    lists: createLists(options.allowList, options.denyList, options.sharedLists ?? false, clock),
+    lists:
+      longLived.lists ??
+      createLists(options.allowList, options.denyList, options.sharedLists ?? false, clock),
     keyFunc: binding.keyFunc,
     limitsUnmatched: options.unmatched !== "skip",
     failsOnFirstBreach: options.failOnFirstBreach ?? true,

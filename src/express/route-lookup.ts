@@ -1,4 +1,5 @@
 import { type BoundLimit, countedMethod } from "./bound-limit.js";
+import type { WantedLimit } from "./counters.js";
 import type { App, ExpressRequest, Handle, Layer, LayerMatch, Route, Router } from "./express-internals.js";
 import { dispatchedMethod, handlesMethod, matchLayer, pathnameOf, routerOf } from "./express-internals.js";
 import { type Lifted, liftBoth, type Mark, type Marks, NOTHING_LIFTED } from "./marks.js";
@@ -35,6 +36,8 @@ export interface RouteLookup {
   readonly limits: readonly BoundLimit[];
   /** Express will answer OPTIONS by itself. */
   readonly answersOptions: boolean;
+  /** Limits that were found where they stand, with their neighbours; filled as requests reach them. */
+  readonly runs: Map<Handle, { readonly route: unknown; readonly limits: readonly WantedLimit[] }>;
   /** Stacks that were read, to see whether they have changed since. */
   readonly read: readonly ReadStack[];
 }
@@ -57,6 +60,8 @@ interface Walk {
   /** Marks in force where the path leads past all routes. */
   atEnd: readonly Mark[];
   optionsRoutes: number;
+  /** A middleware that is none of ours stands on the path, and may answer. */
+  hasForeign: boolean;
 }
 
 /** Where the walk stands: how much of the path is consumed, and what it was called. */
@@ -105,6 +110,7 @@ export class RouteLookups {
       passed: [],
       atEnd: [],
       optionsRoutes: 0,
+      hasForeign: false,
     };
     walk.atEnd = this.#walk({ router, path, prefix, pattern: base, marks: [] }, walk, 0);
     return summarize(walk);
@@ -159,6 +165,7 @@ export class RouteLookups {
       walk.passed.push(...left.filter(({ kind }) => kind === "limit" || inside.prefix !== ""));
       return place.marks;
     }
+    if (mark === undefined && match.path !== "") walk.hasForeign = true;
     if (mark?.kind === "middleware") startHere(walk);
     if (mark?.kind === "limit") {
       walk.mounted.push({ handle: layer.handle, prefix: inside.prefix, pattern: inside.pattern });
@@ -228,7 +235,8 @@ function summarize(walk: Walk): RouteLookup {
     marks,
     lifted,
     limits: limitsFor(walk.method, marks),
-    answersOptions: ahead.length === 0 && walk.optionsRoutes > 0,
+    answersOptions: ahead.length === 0 && walk.optionsRoutes > 0 && !walk.hasForeign,
+    runs: new Map(),
     read,
   };
 }
@@ -245,6 +253,7 @@ function startHere(walk: Walk): void {
   if (walk.start !== undefined) return;
   walk.start = walk.candidates.length;
   walk.optionsRoutes = 0;
+  walk.hasForeign = false;
 }
 
 function remember(holder: Router | Route, walk: Walk): void {

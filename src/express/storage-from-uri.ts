@@ -2,9 +2,11 @@ import { ConfigurationError } from "../core/errors.js";
 import { STRATEGY_NAMES } from "../core/policy.js";
 import type { Storage } from "../core/storage.js";
 import { checkMemcachedPolicy } from "../memcached/check-policy.js";
+import { commandTimeout } from "../memcached/memcached-storage-options.js";
 import { parseServerUri } from "../memcached/server-uri.js";
 import { MemoryStorage, type MemoryStorageOptions } from "../memory/index.js";
 import { parseRedisUri } from "../redis/connect.js";
+import { resolveOptions } from "../redis/redis-storage-options.js";
 import { LazyStorage } from "./lazy-storage.js";
 
 type Options = Readonly<Record<string, unknown>>;
@@ -30,6 +32,7 @@ export function storageFromUri(uri: string, options: Options = {}): Storage {
 
 function redisStorage(uri: string, options: Options): Storage {
   parseRedisUri(uri);
+  resolveOptions(options);
   return new LazyStorage({
     name: "redis",
     strategies: STRATEGY_NAMES,
@@ -42,6 +45,7 @@ function redisStorage(uri: string, options: Options): Storage {
 
 function memcachedStorage(uri: string, options: Options): Storage {
   parseServerUri(uri);
+  commandTimeout(options);
   return new LazyStorage({
     name: "memcached",
     strategies: STRATEGY_NAMES,

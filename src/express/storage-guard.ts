@@ -29,6 +29,10 @@ const FAILURES_TO_OPEN = 3;
 const FIRST_PROBE_MS = 1000;
 const LAST_PROBE_MS = 32_000;
 
+/** A storage that was lost so often within this time is believed to be back only by a probe: no flood of events. */
+const FLAPPING_MS = 10_000;
+const MOST_LOSSES = 3;
+
 const NO_VERDICTS: readonly Verdict[] = [];
 
 /**
@@ -50,6 +54,11 @@ export class StorageGuard {
   readonly #decidedByFallback = new WeakSet<readonly Verdict[]>();
   #failures = 0;
   #isOpen = false;
+  #isTold = false;
+  /** How often it was lost without a longer time of health between. */
+  #losses = 0;
+  #recoveredAt = Number.NEGATIVE_INFINITY;
+  #isClosed = false;
   #lastError: StorageError | undefined;
   #probeTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -81,13 +90,13 @@ export class StorageGuard {
       return this.#goOnWithFallback(claims, options, this.#failed(error));
     }
     if (!isPromise(verdicts)) {
-      if (this.#failures > 0) this.#recovered();
+      this.#succeeded();
       return verdicts;
     }
     const askedAt = performance.now();
     return this.#deadlines.race(verdicts).then(
       (decided) => {
-        if (this.#failures > 0) this.#recovered();
+        this.#succeeded();
         return decided;
       },
       (error) => this.#goOnWithFallback(claims, options, this.#failed(error, performance.now() - askedAt)),
@@ -135,6 +144,7 @@ export class StorageGuard {
   }
 
   close(): void {
+    this.#isClosed = true;
     clearTimeout(this.#probeTimer);
     this.#deadlines.close();
   }
@@ -197,7 +207,9 @@ export class StorageGuard {
     this.#lastError = error;
     this.#failures++;
     if (isTimeout || this.#failures >= FAILURES_TO_OPEN) this.#isOpen = true;
-    if (this.#failures === 1) {
+    if (!this.#isTold) {
+      this.#isTold = true;
+      this.#losses = performance.now() - this.#recoveredAt > FLAPPING_MS ? 1 : this.#losses + 1;
       this.#events.lost(error);
       this.#probeLater(FIRST_PROBE_MS);
     }
@@ -208,9 +220,17 @@ export class StorageGuard {
     return new StorageError(`The ${this.storage.name} storage is not there.`);
   }
 
+  #succeeded(): void {
+    if (this.#failures === 0) return;
+    this.#failures = 1;
+    if (this.#losses <= MOST_LOSSES) this.#recovered();
+  }
+
   #recovered(): void {
     this.#failures = 0;
+    this.#recoveredAt = performance.now();
     this.#isOpen = false;
+    this.#isTold = false;
     this.#lastError = undefined;
     clearTimeout(this.#probeTimer);
     this.#events.recovered();
@@ -218,6 +238,7 @@ export class StorageGuard {
 
   #probeLater(delayMs: Milliseconds): void {
     clearTimeout(this.#probeTimer);
+    if (this.#isClosed) return;
     this.#probeTimer = setTimeout(() => void this.#probe(delayMs), delayMs);
     this.#probeTimer.unref?.();
   }

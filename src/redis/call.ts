@@ -3,7 +3,12 @@ import { StorageError } from "../core/errors.js";
 import type { Verdict } from "../core/strategy.js";
 import type { Deadlines, Expiring } from "./deadlines.js";
 import type { LocalInstant } from "./server-clock.js";
-import { claimCount, type Question } from "./wire.js";
+import { claimCount, type Question, type ServerInstant } from "./wire.js";
+
+/** Who is told when the caller of a call was told that it took too long. */
+export interface ExpiryListener {
+  onExpired(call: Call): void;
+}
 
 /** One question on its way: it is answered, fails, or expires, once. */
 export class Call implements Expiring {
@@ -15,14 +20,18 @@ export class Call implements Expiring {
   readonly askedAt: LocalInstant;
   readonly deadlineAt: LocalInstant;
   readonly answer: Promise<readonly Verdict[]>;
+  /** The deadline on the server's clock, as it was known when the call was sent. */
+  notAfter: ServerInstant = 0;
   /** How often the server was asked too late, by what we knew of its clock. */
   timesLate = 0;
-  /** Told when the caller was told that it took too long. */
-  onExpired: (() => void) | undefined;
+  listener: ExpiryListener | undefined = undefined;
+  tick: Expiring["tick"] = undefined;
+  before: Expiring | undefined = undefined;
+  after: Expiring | undefined = undefined;
+  isSettled = false;
   readonly #deadlines: Deadlines;
-  #isSettled = false;
-  #resolve: (verdicts: readonly Verdict[]) => void = () => {};
-  #reject: (error: StorageError) => void = () => {};
+  #resolve: (verdicts: readonly Verdict[]) => void = ignore;
+  #reject: (error: StorageError) => void = ignore;
 
   constructor(question: Question, tag: string, timeoutMs: Milliseconds, deadlines: Deadlines) {
     this.question = question;
@@ -38,10 +47,6 @@ export class Call implements Expiring {
     deadlines.add(this);
   }
 
-  get isSettled(): boolean {
-    return this.#isSettled;
-  }
-
   succeed(verdicts: readonly Verdict[]): void {
     this.#settle();
     this.#resolve(verdicts);
@@ -54,14 +59,16 @@ export class Call implements Expiring {
 
   expire(): void {
     this.fail(timeoutError(this.deadlineAt - this.askedAt));
-    this.onExpired?.();
+    this.listener?.onExpired(this);
   }
 
   #settle(): void {
-    this.#isSettled = true;
+    this.isSettled = true;
     this.#deadlines.delete(this);
   }
 }
+
+function ignore(): void {}
 
 /** What a caller hears whose deadline passed. */
 export function timeoutError(timeoutMs: Milliseconds): StorageError {

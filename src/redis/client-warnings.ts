@@ -1,3 +1,4 @@
+import { ConfigurationError } from "../core/errors.js";
 import type { RedisClient } from "./redis-client.js";
 
 /** A setting of a client with which limits would not hold, and what to do about it. */
@@ -25,6 +26,7 @@ const UNSAFE_SETTINGS: readonly UnsafeSetting[] = [
 
 /** Warns, once for each storage that is made, of settings with which limits would not hold. */
 export function warnOfUnsafeSettings(client: RedisClient): void {
+  checkMethods(client);
   const options = { ...client.options?.redisOptions, ...client.options };
   for (const { option, isUnsafe, advice } of UNSAFE_SETTINGS) {
     if (!isUnsafe(options)) continue;
@@ -33,4 +35,15 @@ export function warnOfUnsafeSettings(client: RedisClient): void {
       code: "EXPRESS_LIMITS_UNSAFE_REDIS_CLIENT",
     });
   }
+}
+
+const METHODS = ["evalsha", "eval", "ping", "scan", "unlink", "on", "off"] as const;
+
+/** A client of another package would fail at the first request, and say nothing of use. */
+function checkMethods(client: Partial<RedisClient> | null | undefined): void {
+  const missing = METHODS.filter((method) => typeof client?.[method] !== "function");
+  if (missing.length === 0) return;
+  throw new ConfigurationError(
+    `RedisStorage takes a client of ioredis (a Redis or a Cluster) or a URI; this one has no ${missing.join("(), ")}().`,
+  );
 }

@@ -47,13 +47,17 @@ export class DenyCache {
     this.#denyCacheMs = denyCacheMs;
   }
 
+  /** True while no key is known to be exhausted. */
+  get isEmpty(): boolean {
+    return this.#keys.size === 0;
+  }
+
   /** The verdicts that Redis would give, when they are known to be a refusal. */
   refusal(
     claims: readonly Claim[],
     mode: HitOptions["mode"],
     now: LocalInstant,
   ): readonly Verdict[] | undefined {
-    if (this.#keys.size === 0) return undefined;
     for (const { key } of claims) {
       const lists = this.#keys.get(key);
       if (lists === undefined) continue;

@@ -1,10 +1,10 @@
 import { StorageError } from "../core/errors.js";
 import type { Verdict } from "../core/strategy.js";
-import { type Call, failure } from "./call.js";
+import { type Call, type ExpiryListener, failure } from "./call.js";
+import { encodePlainHits } from "./plain-wire.js";
 import type { RedisClient } from "./redis-client.js";
-import { SCRIPT, SCRIPT_SHA } from "./scripts.js";
 import { type LocalInstant, ServerClock } from "./server-clock.js";
-import { decodeReply, encodeCall, type Reply, type TimedQuestion } from "./wire.js";
+import { encodeCall, type Reply, type TimedQuestion } from "./wire.js";
 
 /** Script calls on their way at once. More would only wait in the server's socket. */
 const MOST_IN_FLIGHT = 4;
@@ -122,9 +122,14 @@ export class Lane {
 
   /** A place is free again when the server has answered, or when nobody waits for the answer any more. */
   #send(calls: readonly Call[]): void {
-    const flight: Flight = { calls, sentAt: performance.now(), waitingFor: calls.length };
+    const flight: Flight = {
+      calls,
+      sentAt: performance.now(),
+      waitingFor: calls.length,
+      onExpired: () => this.#onExpired(flight),
+    };
     this.#inFlight.add(flight);
-    for (const call of calls) call.onExpired = () => this.#onExpired(flight);
+    for (const call of calls) call.listener = flight;
     void this.#decide(flight).finally(() => this.#schedule());
   }
 
@@ -137,12 +142,8 @@ export class Lane {
   async #decide(flight: Flight): Promise<void> {
     const { calls, sentAt } = flight;
     try {
-      const reply = await this.#run(
-        calls.map(({ question, deadlineAt }) => ({
-          question,
-          notAfter: this.#clock.earliest(deadlineAt, sentAt),
-        })),
-      );
+      for (const call of calls) call.notAfter = this.#clock.earliest(call.deadlineAt, sentAt);
+      const reply = await this.#run(calls);
       const receivedAt = performance.now();
       this.#land(flight);
       this.#clock.learn({ sentAt, receivedAt, serverAt: reply.serverAt });
@@ -161,13 +162,15 @@ export class Lane {
 
   async #run(questions: readonly TimedQuestion[]): Promise<Reply> {
     const { client, testNow } = this.#options;
-    const { keys, argument } = encodeCall(questions, testNow());
-    const reply = await client.evalsha(SCRIPT_SHA, keys.length, ...keys, argument).catch((error: unknown) => {
+    const now = testNow();
+    const call = encodePlainHits(questions, now) ?? encodeCall(questions, now);
+    const { script, keys, argument } = call;
+    const reply = await client.evalsha(script.sha, keys.length, ...keys, argument).catch((error: unknown) => {
       if (!isNoScript(error)) throw error;
-      return client.eval(SCRIPT, keys.length, ...keys, argument);
+      return client.eval(script.text, keys.length, ...keys, argument);
     });
     try {
-      return decodeReply(reply, questions);
+      return call.decode(reply);
     } catch (error) {
       throw new StorageError("Redis gave an answer that the script does not give.", { cause: error });
     }
@@ -175,7 +178,8 @@ export class Lane {
 
   #handOut(calls: readonly Call[], { answers }: Reply, times: AnswerTimes): void {
     const again: Call[] = [];
-    calls.forEach((call, i) => {
+    for (let i = 0; i < calls.length; i++) {
+      const call = calls[i] as Call;
       const answer = answers[i] ?? "late";
       if (answer === "late") {
         if (++call.timesLate < MOST_TIMES_LATE) again.push(call);
@@ -186,13 +190,13 @@ export class Lane {
         this.#options.onAnswer(call, answer, times);
         call.succeed(answer);
       }
-    });
+    }
     if (again.length > 0) this.#waiting = [...again, ...this.#waiting];
   }
 }
 
 /** A script call on its way. */
-interface Flight {
+interface Flight extends ExpiryListener {
   readonly calls: readonly Call[];
   readonly sentAt: LocalInstant;
   /** How many callers have not given up. */
@@ -204,7 +208,9 @@ function isNoScript(error: unknown): boolean {
 }
 
 /** Calls whose keys lie together, each group in the order in which it was asked. */
-function byTag(calls: readonly Call[]): Iterable<Call[]> {
+function byTag(calls: readonly Call[]): Iterable<readonly Call[]> {
+  const first = calls[0]?.tag;
+  if (calls.every(({ tag }) => tag === first)) return [calls];
   const groups = new Map<string, Call[]>();
   for (const call of calls) {
     const group = groups.get(call.tag);

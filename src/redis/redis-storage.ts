@@ -73,7 +73,7 @@ export class RedisStorage implements Storage {
     { mode, timeoutMs }: HitOptions,
   ): readonly Verdict[] | Promise<readonly Verdict[]> {
     if (claims.length === 0) return NOTHING;
-    const refusal = this.#denied.refusal(claims, mode, performance.now());
+    const refusal = this.#denied.isEmpty ? undefined : this.#denied.refusal(claims, mode, performance.now());
     if (refusal !== undefined) return refusal;
     const tag = this.#commonTag(claims);
     if (tag !== undefined) return this.#ask({ kind: "hit", claims, mode }, tag, timeoutMs);
@@ -146,7 +146,7 @@ export class RedisStorage implements Storage {
       maxBatch: this.#settings.maxBatch,
       testNow: () => this.#testNow(),
       answerLocally: ({ question }) => {
-        if (question.kind !== "hit") return undefined;
+        if (question.kind !== "hit" || this.#denied.isEmpty) return undefined;
         return this.#denied.refusal(question.claims, question.mode, performance.now());
       },
       onAnswer: ({ question, askedAt }, verdicts, times) => {
@@ -207,6 +207,9 @@ export class RedisStorage implements Storage {
       const deadline = {
         deadlineAt: performance.now() + timeoutMs,
         expire: () => reject(timeoutError(timeoutMs)),
+        tick: undefined,
+        before: undefined,
+        after: undefined,
       };
       this.#deadlines.add(deadline);
       command.then(resolve, reject).finally(() => this.#deadlines.delete(deadline));

@@ -1,5 +1,6 @@
 import type { Charge, Claim, HitOptions } from "../core/storage.js";
 import type { Policy, Strategy, Verdict } from "../core/strategy.js";
+import { DECIDE, type Script } from "./scripts.js";
 
 /** An instant on the server's clock, in milliseconds since 2024-01-01: what the script's `server_at` counts. */
 export type ServerInstant = number;
@@ -23,10 +24,13 @@ export interface Reply {
   readonly answers: readonly (readonly Verdict[] | "late")[];
 }
 
-/** The keys and the one argument of a call. */
+/** A script with its keys and its one argument, and how to read its reply. */
 export interface EncodedCall {
+  readonly script: Script;
   readonly keys: readonly string[];
   readonly argument: string;
+  /** Throws when it is no reply of this script. */
+  readonly decode: (reply: unknown) => Reply;
 }
 
 const KINDS: Readonly<Record<Question["kind"], number>> = {
@@ -61,11 +65,12 @@ export function claimsOf(question: Question): readonly Claim[] {
 export function encodeCall(questions: readonly TimedQuestion[], testNow: number | undefined): EncodedCall {
   const encoder = new Encoder();
   for (const { question, notAfter } of questions) encoder.add(question, notAfter);
-  return encoder.finish(questions.length, testNow);
+  const { keys, argument } = encoder.finish(questions.length, testNow);
+  return { script: DECIDE, keys, argument, decode: (reply) => decodeReply(reply, questions) };
 }
 
 /** Reads the script's reply to these questions. Throws when it is none. Hot: one pass, no closures. */
-export function decodeReply(reply: unknown, questions: readonly TimedQuestion[]): Reply {
+function decodeReply(reply: unknown, questions: readonly TimedQuestion[]): Reply {
   if (!Array.isArray(reply)) throw new TypeError("The reply is not a list.");
   const answers: (readonly Verdict[] | "late")[] = [];
   let position = 1;
@@ -122,7 +127,7 @@ class Encoder {
     }
   }
 
-  finish(questionCount: number, testNow: number | undefined): EncodedCall {
+  finish(questionCount: number, testNow: number | undefined): Pick<EncodedCall, "keys" | "argument"> {
     const keys = [...this.#texts.keys(), ...this.#logs.keys()];
     const head = [testNow === undefined ? 0 : 1, testNow ?? 0, this.#texts.size, this.#policies.size];
     return { keys, argument: `[${head},${this.#policyNumbers},${questionCount},${this.#questions}]` };

@@ -30,22 +30,38 @@ async function served(options: LimiterOptions) {
 
 /** Entries, who they mean, and who stands right beside them. */
 const entries: readonly { entry: ListEntry; meant: string[]; not: string[] }[] = [
-  { entry: "192.0.2.1", meant: ["192.0.2.1", "::ffff:192.0.2.1", "::FFFF:C000:0201"], not: ["192.0.2.2", "192.0.2.10"] },
+  {
+    entry: "192.0.2.1",
+    meant: ["192.0.2.1", "::ffff:192.0.2.1", "::FFFF:C000:0201"],
+    not: ["192.0.2.2", "192.0.2.10"],
+  },
   { entry: "::ffff:192.0.2.1", meant: ["192.0.2.1", "::ffff:c000:201"], not: ["192.0.2.2"] },
-  { entry: "10.0.0.0/8", meant: ["10.0.0.0", "10.255.255.255", "::ffff:10.1.2.3"], not: ["9.255.255.255", "11.0.0.0"] },
+  {
+    entry: "10.0.0.0/8",
+    meant: ["10.0.0.0", "10.255.255.255", "::ffff:10.1.2.3"],
+    not: ["9.255.255.255", "11.0.0.0"],
+  },
   { entry: "10.1.2.3/8", meant: ["10.9.9.9"], not: ["11.1.2.3"] },
   { entry: "192.0.2.128/25", meant: ["192.0.2.128", "192.0.2.255"], not: ["192.0.2.127", "192.0.3.128"] },
   { entry: "192.0.2.7/32", meant: ["192.0.2.7"], not: ["192.0.2.6", "192.0.2.8"] },
   { entry: "0.0.0.0/0", meant: ["0.0.0.0", "255.255.255.255", "::ffff:8.8.8.8"], not: ["::", "2001:db8::1"] },
-  { entry: "::ffff:10.0.0.0/104", meant: ["10.0.0.1", "::ffff:10.255.0.1"], not: ["11.0.0.1", "2001:db8::1"] },
-  { entry: "2001:db8::1", meant: ["2001:db8::1", "2001:DB8:0:0:0:0:0:1", "2001:db8::0001"], not: ["2001:db8::2"] },
+  {
+    entry: "::ffff:10.0.0.0/104",
+    meant: ["10.0.0.1", "::ffff:10.255.0.1"],
+    not: ["11.0.0.1", "2001:db8::1"],
+  },
+  {
+    entry: "2001:db8::1",
+    meant: ["2001:db8::1", "2001:DB8:0:0:0:0:0:1", "2001:db8::0001"],
+    not: ["2001:db8::2"],
+  },
   { entry: "2001:DB8::/32", meant: ["2001:db8::1", "2001:db8:ffff::"], not: ["2001:db9::", "32.1.13.184"] },
   { entry: "2001:db8:0:1200::/56", meant: ["2001:db8:0:12ff::1"], not: ["2001:db8:0:1300::"] },
   { entry: "2001:db8::1/128", meant: ["2001:db8::1"], not: ["2001:db8::"] },
   { entry: "::/0", meant: ["::1", "2001:db8::1"], not: ["192.0.2.1"] },
   { entry: (req: Request) => req.ip === "192.0.2.1", meant: ["192.0.2.1"], not: ["192.0.2.2"] },
   { entry: async (req: Request) => req.ip === "192.0.2.1", meant: ["192.0.2.1"], not: ["192.0.2.2"] },
-  { entry: { match: "192.0.2.0/24" }, meant: ["192.0.2.1"], not: ["192.0.3.1"] },
+  { entry: { who: "192.0.2.0/24" }, meant: ["192.0.2.1"], not: ["192.0.3.1"] },
 ];
 
 describe("denyList", () => {
@@ -87,7 +103,9 @@ describe("denyList", () => {
   it("tells who was denied", async () => {
     const { status, limiter } = await served({ denyList: ["192.0.2.0/24"] });
     const told: unknown[] = [];
-    limiter.on("denied", ({ req, error }) => told.push([req.path, error.key, error.status, error.code, error.retryAfterMs]));
+    limiter.on("denied", ({ req, error }) =>
+      told.push([req.path, error.key, error.status, error.code, error.retryAfterMs]),
+    );
     await status("::ffff:192.0.2.7");
     expect(told).toEqual([["/x", "192.0.2.7", 403, "CLIENT_DENIED", Number.POSITIVE_INFINITY]]);
   });
@@ -141,7 +159,11 @@ describe("allowList", () => {
   });
 
   it("lifts everything, and claims no numbers in headers", async () => {
-    const { server } = await served({ allowList: ["127.0.0.1"], metaLimits: "1/hour", applicationLimits: "1/minute" });
+    const { server } = await served({
+      allowList: ["127.0.0.1"],
+      metaLimits: "1/hour",
+      applicationLimits: "1/minute",
+    });
     for (const path of ["/x", "/own"]) expect(await server.statuses(4, path)).toEqual([OK, OK, OK, OK]);
     expect((await server.get("/x")).headers).not.toHaveProperty("x-ratelimit-limit");
   });
@@ -165,7 +187,7 @@ describe("an entry that expires", () => {
     ["a date", new Date(START + 60_000)],
     ["milliseconds", START + 60_000],
   ])("is in force until then: %s", async (_what, until) => {
-    const { status, clock, limiter } = await served({ denyList: [{ match: "192.0.2.1", until }] });
+    const { status, clock, limiter } = await served({ denyList: [{ who: "192.0.2.1", until }] });
     const waits: number[] = [];
     limiter.on("denied", ({ error }) => waits.push(error.retryAfterMs));
     expect(await status("192.0.2.1")).toBe(DENIED);
@@ -180,8 +202,8 @@ describe("an entry that expires", () => {
     const until = START + 1000;
     const { status, clock } = await served({
       denyList: [
-        { match: (req) => req.ip === "192.0.2.1", until },
-        { match: "198.51.100.0/24", until: until + 1000 },
+        { who: (req) => req.ip === "192.0.2.1", until },
+        { who: "198.51.100.0/24", until: until + 1000 },
       ],
     });
     expect([await status("192.0.2.1"), await status("198.51.100.1")]).toEqual([DENIED, DENIED]);
@@ -192,7 +214,7 @@ describe("an entry that expires", () => {
   });
 
   it("that is over already is none", async () => {
-    const { status } = await served({ denyList: [{ match: "192.0.2.1", until: START }] });
+    const { status } = await served({ denyList: [{ who: "192.0.2.1", until: START }] });
     expect(await status("192.0.2.1")).toBe(OK);
   });
 });
@@ -225,11 +247,15 @@ describe("allow, deny and unlist at run time", () => {
     await limiter.deny("::FFFF:192.0.2.1");
     await limiter.deny("2001:db8:0::1");
     await limiter.deny("10.1.2.3/8");
-    expect([await status("192.0.2.1"), await status("2001:db8::1"), await status("10.0.0.1")]).toEqual(Array(3).fill(DENIED));
+    expect([await status("192.0.2.1"), await status("2001:db8::1"), await status("10.0.0.1")]).toEqual(
+      Array(3).fill(DENIED),
+    );
     await limiter.unlist("192.0.2.1");
     await limiter.unlist("2001:DB8::0001");
     await limiter.unlist("10.0.0.0/8");
-    expect([await status("192.0.2.1"), await status("2001:db8::1"), await status("10.0.0.1")]).toEqual(Array(3).fill(OK));
+    expect([await status("192.0.2.1"), await status("2001:db8::1"), await status("10.0.0.1")]).toEqual(
+      Array(3).fill(OK),
+    );
   });
 
   it("replace an earlier entry, longer or shorter", async () => {
@@ -254,7 +280,9 @@ describe("allow, deny and unlist at run time", () => {
   it.each(["10.0.0.0/33", "2001:db8::/129", "10.0.0.0/", "10.0.0.0/x", "10.0.0.0/8/8", ""])(
     "refuse %j, and go on as before",
     async (entry) => {
-      const { status, limiter, clock } = await served({ denyList: [{ match: "192.0.2.9", until: START + 1000 }] });
+      const { status, limiter, clock } = await served({
+        denyList: [{ who: "192.0.2.9", until: START + 1000 }],
+      });
       await expect(limiter.deny(entry)).rejects.toBeInstanceOf(ConfigurationError);
       await expect(limiter.allow(entry)).rejects.toBeInstanceOf(ConfigurationError);
       clock.advance(1000);
@@ -317,7 +345,8 @@ describe("sharedLists", () => {
   it("carry keys, apart from addresses that read alike", async () => {
     const { here, there } = await two({ keyFunc: (req) => req.get("x-user") });
     await here.limiter.deny("mallory");
-    const as = async (user: string) => (await there.server.get("/x", { ...from("192.0.2.5"), "x-user": user })).status;
+    const as = async (user: string) =>
+      (await there.server.get("/x", { ...from("192.0.2.5"), "x-user": user })).status;
     expect([await as("mallory"), await as("ann")]).toEqual([DENIED, OK]);
   });
 
@@ -382,26 +411,31 @@ describe("lists are checked at construction", () => {
     [5, "5"],
     [null, "null"],
     [{ until: START }, "deny"],
-    [{ match: "a", until: "tomorrow" }, "deny"],
-    [{ match: "a", until: null }, "deny"],
-    [{ match: "a", untill: START }, "until"],
+    [{ who: "a", until: "tomorrow" }, "deny"],
+    [{ who: "a", until: null }, "deny"],
+    [{ who: "a", untill: START }, "until"],
   ])("%j is refused", (entry, said) => {
     expect(() => limitedApp(express, { denyList: [entry as ListEntry] })).toThrow(ConfigurationError);
-    expect(() => limitedApp(express, { allowList: [entry as ListEntry] })).toThrow(said.replace("deny", "allow"));
+    expect(() => limitedApp(express, { allowList: [entry as ListEntry] })).toThrow(
+      said.replace("deny", "allow"),
+    );
   });
 
-  it.each(["192.0.2.1", { match: "192.0.2.1" }, new Set(["192.0.2.1"])])("%j is no list", (list) => {
+  it.each(["192.0.2.1", { who: "192.0.2.1" }, new Set(["192.0.2.1"])])("%j is no list", (list) => {
     expect(() => limitedApp(express, { denyList: list as never })).toThrow(/denyList/);
   });
 
   it("a list of 150,000 addresses is no burden", async () => {
-    const denyList = Array.from({ length: 150_000 }, (_, i) => `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`);
+    const denyList = Array.from(
+      { length: 150_000 },
+      (_, i) => `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`,
+    );
     const { status, limiter } = await served({ denyList });
     const startedAt = performance.now();
     for (let i = 0; i < 20; i++) expect(await status("10.2.0.255")).toBe(DENIED);
     expect(await status("10.200.0.1", "/free")).toBe(OK);
     await limiter.deny("192.0.2.1", { for: "1h" });
     expect(await status("192.0.2.1")).toBe(DENIED);
-    expect(performance.now() - startedAt).toBeLessThan(1500);
+    expect(performance.now() - startedAt).toBeLessThan(5000);
   });
 });

@@ -126,10 +126,12 @@ describe('block: "5m"', () => {
     expect(seen).toEqual(["breach, wait 300", "metaBreach, wait 300"]);
   });
 
-  it("is forgotten by clear", async () => {
+  it.each([{}, { scope: "ALL /x" }])("is forgotten by clear, %j", async (filter) => {
     const { server, limiter } = await blocking();
     await server.statuses(3, "/x");
-    await limiter.clear("127.0.0.1");
+    await limiter.clear("127.0.0.1", { scope: "ALL /elsewhere" });
+    expect((await server.get("/x")).status).toBe(NO);
+    await limiter.clear("127.0.0.1", filter);
     expect((await server.get("/x")).status).toBe(OK);
   });
 

@@ -118,7 +118,7 @@ describe("a setting", () => {
     ["ENABLED", "2", "true/false"],
     ["STORAGE_OPTIONS", "{maxKeys: 1}", "JSON"],
     ["DEFAULTS_COST", "many", "RATELIMIT_DEFAULTS_COST"],
-    ["APPLICATION_COST", "1.5", "cost"],
+    ["APPLICATION_COST", "1.5", "1.5"],
     ["STRATEGY", "sliding_window", "sliding_window"],
     ["DEFAULT", "10 per hor", "hour"],
     ["META", "often", "often"],

@@ -34,13 +34,23 @@ async function everyEvent() {
   const storage = new FaultyStorage(new MemoryStorage());
   const logged: unknown[][] = [];
   const logger = { warn: () => {}, error: (...details: unknown[]) => void logged.push(details) };
-  const made = limitedApp(express, { storage, logger, metaLimits: "1/minute", denyList: ["192.0.2.1"], swallowErrors: true });
+  const made = limitedApp(express, {
+    storage,
+    logger,
+    metaLimits: "1/minute",
+    denyList: ["192.0.2.1"],
+    swallowErrors: true,
+  });
   const { app, limiter } = made;
   onTestFinished(() => limiter.close());
   app.set("trust proxy", true);
   app.get("/none", limiter.limit("0/minute"), ok);
   app.get("/x", limiter.limit("9/minute"), ok);
-  app.get("/wrong", limiter.limit(() => "10 per hor"), ok);
+  app.get(
+    "/wrong",
+    limiter.limit(() => "10 per hor"),
+    ok,
+  );
   const server = await serve(app);
   const all = async () => {
     const statuses = [];
@@ -74,7 +84,8 @@ describe("events", () => {
   it("carry the request and what was decided", async () => {
     const { limiter, all } = await everyEvent();
     const events: Partial<LimiterEvents> = {};
-    for (const name of names) limiter.on(name, (event) => void Object.assign(events, { [name]: events[name] ?? event }));
+    for (const name of names)
+      limiter.on(name, (event) => void Object.assign(events, { [name]: events[name] ?? event }));
     await all();
     expect(events.breach).toMatchObject({
       req: { path: "/none", method: "GET" },
@@ -83,10 +94,21 @@ describe("events", () => {
       error: { code: "RATE_LIMIT_EXCEEDED", isMeta: false, message: "0 per 1 minute" },
     });
     expect(events.breach?.error).toBeInstanceOf(RateLimitExceeded);
-    expect(events.breach?.error.decision).toMatchObject({ key: "127.0.0.1", scope: "GET /none", used: 0, remaining: 0 });
+    expect(events.breach?.error.decision).toMatchObject({
+      key: "127.0.0.1",
+      scope: "GET /none",
+      used: 0,
+      remaining: 0,
+    });
     expect(events.metaBreach).toMatchObject({ req: { path: "/x" }, error: { isMeta: true, retryAfter: 60 } });
-    expect(events.allowed).toMatchObject({ req: { path: "/x" }, decision: { scope: "GET /x", allowed: true, used: 1 } });
-    expect(events.denied).toMatchObject({ req: { path: "/x" }, error: { code: "CLIENT_DENIED", key: "192.0.2.1" } });
+    expect(events.allowed).toMatchObject({
+      req: { path: "/x" },
+      decision: { scope: "GET /x", allowed: true, used: 1 },
+    });
+    expect(events.denied).toMatchObject({
+      req: { path: "/x" },
+      error: { code: "CLIENT_DENIED", key: "192.0.2.1" },
+    });
     expect(events.storageError).toMatchObject({ error: { code: "STORAGE" } });
     expect(events.limitError).toMatchObject({ req: { path: "/wrong" }, error: { code: "LIMIT_SYNTAX" } });
   });
@@ -143,11 +165,35 @@ describe("events", () => {
 
 describe("a listener that fails", () => {
   const failures: [string, () => unknown][] = [
-    ["throws", () => { throw new Error("listener"); }],
+    [
+      "throws",
+      () => {
+        throw new Error("listener");
+      },
+    ],
     ["rejects", () => Promise.reject(new Error("listener"))],
-    ["rejects later", async () => { await new Promise(setImmediate); throw new Error("listener"); }],
-    ["throws nothing", () => { throw undefined; }],
-    ["returns a thenable that throws", () => ({ get then() { throw new Error("listener"); } })],
+    [
+      "rejects later",
+      async () => {
+        await new Promise(setImmediate);
+        throw new Error("listener");
+      },
+    ],
+    [
+      "throws nothing",
+      () => {
+        throw undefined;
+      },
+    ],
+    [
+      "returns a thenable that throws",
+      () =>
+        new Proxy(Promise.resolve(), {
+          get() {
+            throw new Error("listener");
+          },
+        }),
+    ],
   ];
 
   it.each(failures)("%s: changes no answer, and the logger hears of it", async (_how, listener) => {

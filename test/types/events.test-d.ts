@@ -31,7 +31,7 @@ describe("limiter.on", () => {
     });
     limiter.on("denied", (event) => {
       expectTypeOf(event.error.key).toEqualTypeOf<string>();
-      expectTypeOf(event.error.code).toEqualTypeOf<"CLIENT_DENIED">();
+      expectTypeOf<(typeof event.error)["code"]>().toEqualTypeOf<"CLIENT_DENIED">();
       expectTypeOf(event.error.retryAfterMs).toEqualTypeOf<number>();
     });
     limiter.on("storageError", (event) => {

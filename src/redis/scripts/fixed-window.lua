@@ -1,18 +1,20 @@
--- fixed-window: an integer, the digits of `ends_at` and then six for the count, so that a charge is an INCRBY.
--- "count ends_at" for counts with more digits, or where it would be more than a 64-bit integer holds.
+-- fixed-window: an integer, `ends_at` times 32768 plus the count, so that a charge is an INCRBY and a double holds
+-- it exactly. "count ends_at" for counts or instants that are too large for that.
 
-local COUNT_DIGITS, MOST_DIGITS = 6, 18
-local COUNT_FORMAT, FIRST_LONG_COUNT = "%06.0f", 1000000
+local COUNT_UNIT = 32768
+local LARGEST_EXACT = 2 ^ 53
 
 local function make_fixed_window()
   local fixed_window = {}
 
+  -- Count, end, and whether they are one integer.
   local function read(text)
-    if not text then return nil end
-    if text:find(" ", 1, true) then return stored_numbers(text) end
-    local split = #text - COUNT_DIGITS
-    if split < 1 or #text > MOST_DIGITS or text:find("%D") then return nil end
-    return text:sub(split + 1) + 0.0, text:sub(1, split) + 0.0, true
+    local number = text and tonumber(text)
+    -- What INCRBY would not take as an integer is none.
+    if number and number < LARGEST_EXACT and format("%.0f", number) == text and number >= 0 then
+      return number % COUNT_UNIT, floor(number / COUNT_UNIT), true
+    end
+    return stored_numbers(text)
   end
 
   function fixed_window.load(key, text, policy, now)
@@ -60,14 +62,14 @@ local function make_fixed_window()
 
   function fixed_window.text(counter)
     if counter.count == 0 then return nil end
-    local ends_at = format("%.0f", counter.ends_at)
-    local is_short = counter.count < FIRST_LONG_COUNT and #ends_at + COUNT_DIGITS <= MOST_DIGITS
-    return is_short and ends_at .. format(COUNT_FORMAT, counter.count) or format("%.0f ", counter.count) .. ends_at
+    local number = counter.ends_at * COUNT_UNIT + counter.count
+    if counter.count < COUNT_UNIT and number < LARGEST_EXACT then return format("%.0f", number) end
+    return format("%.0f %.0f", counter.count, counter.ends_at)
   end
 
   -- What to add to the stored integer; nil when it is to be written anew.
   function fixed_window.added(counter)
-    if not counter.stored_count or counter.count == 0 or counter.count >= FIRST_LONG_COUNT then return nil end
+    if not counter.stored_count or counter.count == 0 or counter.count >= COUNT_UNIT then return nil end
     return format("%.0f", counter.count - counter.stored_count)
   end
 

@@ -24,7 +24,7 @@ local NEVER = -1
 local LONGEST_TEXT = 64
 
 local floor, ceil, min, max = math.floor, math.ceil, math.min, math.max
-local format = string.format
+local format, tonumber = string.format, tonumber
 local unpack = table.unpack or unpack
 
 -- One to three whole numbers separated by blanks; nothing for any other text.
