@@ -120,15 +120,14 @@ export class RateLimiter {
     const scope = options.scope ?? "default";
     const cost = checkCost(options.cost ?? 1);
     const owner = escapeKeyPart(checkKey(key));
-    const claimOn = ({ policy, place }: Counter) =>
-      new KeyedClaim({ policy, place, owner, cost, role: "limit", who: key, scope });
     const counters = this.#countersOf(limits, scope, options);
     const only = counters[0];
     // A list that grows takes room for 17 at once.
-    if (only !== undefined && counters.length === 1) return [claimOn(only)];
+    if (only !== undefined && counters.length === 1) return [limitClaim(only, owner, cost, key, scope)];
     const claims: KeyedClaim[] = [];
     for (const counter of counters) {
-      if (!claims.some((claim) => isSameCounter(claim, counter.place, owner))) claims.push(claimOn(counter));
+      if (claims.some((claim) => isSameCounter(claim, counter.place, owner))) continue;
+      claims.push(limitClaim(counter, owner, cost, key, scope));
     }
     return claims;
   }
@@ -266,6 +265,16 @@ function limitDecisions(
     if (each !== undefined && decided !== undefined) limits.push(limitDecision(each, decided, now));
   }
   return limits;
+}
+
+function limitClaim(
+  { policy, place }: Counter,
+  owner: string,
+  cost: number,
+  who: string,
+  scope: string,
+): KeyedClaim {
+  return new KeyedClaim({ policy, place, owner, cost, role: "limit", who, scope });
 }
 
 function checkKey(key: string): string {

@@ -1,4 +1,5 @@
 import type { Policy, StorageInstant, Strategy, Transition, Verdict } from "../strategy.js";
+import { withState } from "./with-state.js";
 
 /** How much was spent in the window that ends then. */
 export interface FixedWindowState {
@@ -21,7 +22,7 @@ export const fixedWindow: Strategy<FixedWindowState> = {
     const count = live.count + cost;
     if (count > amount || amount === 0) {
       const kept = live.count === 0 ? undefined : live;
-      return { ...refusal(live, policy, cost, now), state: kept, expiresAt: live.endsAt };
+      return withState(refusal(live, policy, cost, now), kept, live.endsAt);
     }
     return {
       allowed: true,

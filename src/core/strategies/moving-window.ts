@@ -1,6 +1,7 @@
 import type { Milliseconds } from "../clock.js";
 import type { Policy, StorageInstant, Strategy, Transition, Verdict } from "../strategy.js";
 import { InstantLog } from "./instant-log.js";
+import { withState } from "./with-state.js";
 
 /**
  * Keeps the instants of all charges of the last window: exact, never more than the amount in any window.
@@ -14,7 +15,7 @@ export const movingWindow: Strategy<InstantLog> = {
   hit(state, policy, cost, now): Transition<InstantLog> {
     const log = state ?? new InstantLog();
     const before = this.test(log, policy, cost, now);
-    if (!before.allowed) return { ...before, state: kept(log), expiresAt: expiry(log, policy, now) };
+    if (!before.allowed) return withState(before, kept(log), expiry(log, policy, now));
     if (cost > 0) log.append(now, cost);
     return {
       allowed: true,

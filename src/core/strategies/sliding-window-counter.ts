@@ -1,5 +1,6 @@
 import type { Milliseconds } from "../clock.js";
 import type { Policy, StorageInstant, Strategy, Transition, Verdict } from "../strategy.js";
+import { withState } from "./with-state.js";
 
 /** What was spent in the window that opened then, and in the one before it. */
 export interface SlidingWindowState {
@@ -21,7 +22,7 @@ export const slidingWindowCounter: Strategy<SlidingWindowState> = {
   hit(state, policy, cost, now): Transition<SlidingWindowState> {
     const live = rotate(state, policy, now);
     const before = judge(live, policy, cost, now);
-    if (!before.allowed) return { ...before, state: kept(live), expiresAt: expiry(live, policy) };
+    if (!before.allowed) return withState(before, kept(live), expiry(live, policy));
     const charged = { ...live, current: live.current + cost };
     const after = judge(charged, policy, 0, now);
     return {

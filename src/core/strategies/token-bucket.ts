@@ -1,5 +1,6 @@
 import type { Milliseconds } from "../clock.js";
 import type { Policy, StorageInstant, Strategy, Transition, Verdict } from "../strategy.js";
+import { withState } from "./with-state.js";
 
 /** Ticks since the start of the storage's time line; the policy says how many make a millisecond. */
 type Ticks = number;
@@ -33,7 +34,7 @@ export const tokenBucket: Strategy<TokenBucketState> = {
     const live = liveBucket(state, policy, now);
     const before = judge(live, policy, cost, now);
     if (!before.allowed) {
-      return { ...before, state: kept(live, policy, now), expiresAt: toMs(live.keepUntil, policy) };
+      return withState(before, kept(live, policy, now), toMs(live.keepUntil, policy));
     }
     const fullAt = live.fullAt + cost * policy.ticksPerToken;
     const charged = { fullAt, refunded: live.refunded, keepUntil: Math.max(live.keepUntil, fullAt) };
