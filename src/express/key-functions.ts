@@ -104,14 +104,24 @@ export function byUser(
 
 /** The canonical address of a request, grouped; `"unknown"` for what is none. */
 export function addressOf(req: ExpressRequest, ipv6Subnet: number = DEFAULT_IPV6_SUBNET): string {
-  return canonicalAddress(rawAddressOf(req) ?? "", ipv6Subnet) ?? "unknown";
+  if (trustsProxy(req)) return canonicalAddress(req.ip ?? "", ipv6Subnet) ?? "unknown";
+  const address = socketAddressOf(req);
+  if (address === undefined) return "unknown";
+  // The socket's own IPv4 address is in canonical form.
+  return address.includes(":") ? (canonicalAddress(address, ipv6Subnet) ?? "unknown") : address;
 }
 
 /** `req.ip`, or the socket's address when no proxy is trusted, which `req.ip` would compute slowly. */
 export function rawAddressOf(req: ExpressRequest): string | undefined {
-  const trusted = appOf(req)?.settings["trust proxy"];
-  if (trusted !== false && trusted !== undefined) return req.ip;
-  // Reflect.get: as a plain property access the read takes twice as long, since Express changed the prototype.
+  return trustsProxy(req) ? req.ip : socketAddressOf(req);
+}
+
+function trustsProxy(req: ExpressRequest): boolean {
+  return (appOf(req)?.settings["trust proxy"] ?? false) !== false;
+}
+
+/** Reflect.get: as a plain property access the read takes twice as long, since Express changed the prototype. */
+function socketAddressOf(req: ExpressRequest): string | undefined {
   const socket: ExpressRequest["socket"] | undefined = Reflect.get(req, "socket");
   return socket?.remoteAddress;
 }

@@ -77,7 +77,10 @@ export interface LimitOptions {
    * it is asked when the handler ends its response; if that never comes, the charge stays.
    */
   readonly deductWhen?: DeductWhen | undefined;
-  /** Do the default limits give way to this one? @default true */
+  /**
+   * Do the default limits give way to this one? They do for every request to the route, also for one that a handler
+   * before the limit answers. @default true
+   */
   readonly overrideDefaults?: boolean | undefined;
   /** @default the limiter's */
   readonly onBreach?: BreachHandler | undefined;
