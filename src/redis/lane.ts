@@ -27,7 +27,7 @@ export interface AnswerTimes {
 /** What a lane is given to work with. */
 export interface LaneOptions {
   readonly client: RedisClient;
-  /** The most claims in one script call. */
+  /** The most stored values that one script call reads. */
   readonly maxBatch: number;
   /** Replaces the server's clock in tests. */
   readonly testNow: () => number | undefined;

@@ -4,14 +4,14 @@ import type { Policy, Verdict } from "../core/strategy.js";
 import type { PlainStrategy } from "./scripts.js";
 import type { ServerInstant } from "./wire.js";
 
-/** A claim's part of the reply, and when it was made. */
+/** The reply, and how far it was read: one object for all claims, as there are many. */
 export interface PlainAnswer {
   readonly numbers: readonly unknown[];
-  /** Where the claim's numbers start. */
-  readonly at: number;
   readonly now: ServerInstant;
-  /** Everything in the list had room, and was charged. */
-  readonly isCharged: boolean;
+  /** Where the claim's numbers start. */
+  at: number;
+  /** Everything in the claim's list had room, and was charged. */
+  isCharged: boolean;
 }
 
 /** How a strategy's part of the reply reads. The first of its numbers is below 0 when the claim has no room. */
@@ -28,18 +28,19 @@ export const PLAIN_READERS: Readonly<Record<PlainStrategy, PlainReader>> = {
   "token-bucket": { numbers: 2, read: tokenBucketVerdict },
 };
 
-/** From `remaining`, or `-remaining - 1` of a refusal, and the window's time left. */
+/** From the count, or `-count - 1` of a refusal, and the window's time left. */
 function fixedWindowVerdict({ policy, cost }: Claim, { numbers, at, now }: PlainAnswer): Verdict {
   const { amount } = policy.limit;
   const said = Number(numbers[at]);
   const leftMs = Number(numbers[at + 1]);
   const allowed = said >= 0;
-  const remaining = allowed ? said : -said - 1;
+  const count = allowed ? said : -said - 1;
   const canEverFit = cost <= amount && amount > 0;
   return {
     allowed,
-    remaining,
-    resetAfterMs: remaining === amount ? 0 : leftMs,
+    // A count above the amount was written for another limit.
+    remaining: Math.max(0, amount - count),
+    resetAfterMs: count === 0 ? 0 : leftMs,
     retryAfterMs: allowed ? 0 : canEverFit ? leftMs : Number.POSITIVE_INFINITY,
     receipt: allowed ? now + leftMs : 0,
     refundsSeen: 0,
@@ -60,20 +61,21 @@ function slidingWindowVerdict({ policy, cost }: Claim, answer: PlainAnswer): Ver
   return isCharged ? { ...verdict, allowed: true, retryAfterMs: 0 } : verdict;
 }
 
-/** From the ticks that are available, or `-available - 1` of a refusal, and the ticks that were refunded. */
+/** From the ticks until the bucket is full, or `-ticks - 1` of a refusal, and the ticks that were refunded. */
 function tokenBucketVerdict({ policy, cost }: Claim, answer: PlainAnswer): Verdict {
   const { numbers, at, now, isCharged } = answer;
   const { limit, capacity, ticksPerMs, ticksPerToken } = policy;
   const said = Number(numbers[at]);
   const allowed = said >= 0;
-  const available = allowed ? said : -said - 1;
+  const owed = allowed ? said : -said - 1;
+  const available = capacity * ticksPerToken - owed;
   const tokens = Math.floor(available / ticksPerToken);
   return {
     allowed,
     remaining: limit.amount === 0 ? 0 : tokens,
     resetAfterMs: tokens === capacity ? 0 : untilTokensMs(policy, tokens + 1, available),
     retryAfterMs: allowed ? 0 : untilTokensMs(policy, cost, available),
-    receipt: isCharged ? now * ticksPerMs + capacity * ticksPerToken - available : 0,
+    receipt: isCharged ? now * ticksPerMs + owed : 0,
     refundsSeen: isCharged ? Number(numbers[at + 1]) : 0,
   };
 }

@@ -10,16 +10,14 @@ export class PlainShape {
   /** Of each claim: the first one in its group. */
   readonly #leads: readonly number[];
   readonly #groupStarts: readonly number[];
+  /** Of each claim: how its answer reads. */
   readonly readers: readonly PlainReader[];
-  /** How many numbers a call's answer has. */
-  readonly answerNumbers: number;
 
   constructor(claims: readonly Claim[]) {
     this.#claims = claims;
     this.#leads = claims.map((claim) => claims.findIndex((other) => isSameGroup(other, claim)));
     this.#groupStarts = [...new Set(this.#leads)];
     this.readers = claims.map(({ policy }) => PLAIN_READERS[policy.strategy.name as PlainStrategy]);
-    this.answerNumbers = this.readers.reduce((sum, { numbers }) => sum + numbers, 0);
   }
 
   /** Hot: most lists are made of the same policies as the one before. */

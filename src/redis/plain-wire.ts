@@ -1,6 +1,6 @@
 import type { Claim } from "../core/storage.js";
 import type { Verdict } from "../core/strategy.js";
-import type { PlainReader } from "./plain-answers.js";
+import type { PlainAnswer, PlainReader } from "./plain-answers.js";
 import { PlainShape } from "./plain-shape.js";
 import { PLAIN_HITS, type PlainStrategy, type Script } from "./scripts.js";
 import type { EncodedCall, Reply, ServerInstant, TimedQuestion } from "./wire.js";
@@ -76,20 +76,17 @@ function decodePlainHits(
   testNow: number | undefined,
 ): Reply {
   if (!Array.isArray(reply)) throw new TypeError("The reply is not a list.");
-  const numbers: readonly unknown[] = reply;
-  const serverAt = Number(numbers[0]);
-  const now = testNow ?? serverAt;
+  const serverAt = Number(reply[0]);
+  const answer: PlainAnswer = { numbers: reply, now: testNow ?? serverAt, at: 1, isCharged: false };
   const answers: (readonly Verdict[] | "late")[] = [];
-  let position = 1;
   for (const { calls, shape } of runs) {
-    const isLate = Number(numbers[position++]) === 1;
+    const isLate = Number(reply[answer.at++]) === 1;
     for (let i = 0; i < calls; i++) {
       const claims = claimsAt(questions, answers.length);
-      answers.push(isLate ? "late" : verdictsAt(numbers, position, claims, shape.readers, now));
-      if (!isLate) position += shape.answerNumbers;
+      answers.push(isLate ? "late" : verdictsOf(claims, shape.readers, answer));
     }
   }
-  if (position !== numbers.length) throw new TypeError("The reply has another length.");
+  if (answer.at !== reply.length) throw new TypeError("The reply has another length.");
   return { serverAt, answers };
 }
 
@@ -98,26 +95,23 @@ function claimsAt(questions: readonly TimedQuestion[], index: number): readonly 
   return question?.kind === "hit" ? question.claims : [];
 }
 
-function verdictsAt(
-  numbers: readonly unknown[],
-  start: number,
+function verdictsOf(
   claims: readonly Claim[],
   readers: readonly PlainReader[],
-  now: ServerInstant,
+  answer: PlainAnswer,
 ): readonly Verdict[] {
-  const isCharged = haveAllRoom(numbers, start, readers);
+  answer.isCharged = haveAllRoom(readers, answer);
   // Of its size from the start: an empty list that is pushed to has room for 17.
   const verdicts = new Array<Verdict>(claims.length);
-  let at = start;
   for (let i = 0; i < claims.length; i++) {
     const reader = readers[i] as PlainReader;
-    verdicts[i] = reader.read(claims[i] as Claim, { numbers, at, now, isCharged });
-    at += reader.numbers;
+    verdicts[i] = reader.read(claims[i] as Claim, answer);
+    answer.at += reader.numbers;
   }
   return verdicts;
 }
 
-function haveAllRoom(numbers: readonly unknown[], start: number, readers: readonly PlainReader[]): boolean {
+function haveAllRoom(readers: readonly PlainReader[], { numbers, at: start }: PlainAnswer): boolean {
   let at = start;
   for (let i = 0; i < readers.length; i++) {
     if (Number(numbers[at]) < 0) return false;

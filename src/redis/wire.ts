@@ -1,6 +1,6 @@
 import type { Charge, Claim, HitOptions } from "../core/storage.js";
 import type { Policy, Strategy, Verdict } from "../core/strategy.js";
-import { entryId, entryName, groupKey } from "./groups.js";
+import { entryId, entryName, groupKey, isSameGroup } from "./groups.js";
 import { DECIDE, type Script } from "./scripts.js";
 
 /** An instant on the server's clock, in milliseconds since 2024-01-01: what the script's `server_at` counts. */
@@ -54,8 +54,28 @@ export const STRATEGY_NUMBERS: Readonly<Record<Strategy["name"], number>> = {
 const NUMBERS_PER_VERDICT = 6;
 
 /** How many claims a question brings. */
-export function claimCount(question: Question): number {
+function claimCount(question: Question): number {
   return question.kind === "refund" ? question.charges.length : question.claims.length;
+}
+
+/** How many stored values a question reads, or more where limits of one counter do not stand together. */
+export function keyCount(question: Question): number {
+  let count = 0;
+  let before: Claim | undefined;
+  for (let i = claimCount(question); i > 0; i--) {
+    const claim = question.kind === "refund" ? question.charges[i - 1]?.claim : question.claims[i - 1];
+    if (claim === undefined || before === undefined || !isSameKey(before, claim)) count++;
+    before = claim;
+  }
+  return count;
+}
+
+function isSameKey(a: Claim, b: Claim): boolean {
+  return !isLog(a) && !isLog(b) && isSameGroup(a, b);
+}
+
+function isLog({ policy }: Claim): boolean {
+  return policy.strategy.name === "moving-window";
 }
 
 /** The claims of a question. */
@@ -144,8 +164,7 @@ class Encoder {
 
   #addClaim(claim: Claim, first: number, second: number): void {
     const { policy, cost } = claim;
-    const isLog = policy.strategy.name === "moving-window";
-    const index = isLog ? -numberIn(this.#logs, claim.key) : this.#entryOf(claim);
+    const index = isLog(claim) ? -numberIn(this.#logs, claim.key) : this.#entryOf(claim);
     this.#questions.push(index, this.#policyOf(policy), cost, first, second);
   }
 

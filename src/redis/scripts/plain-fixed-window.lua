@@ -1,5 +1,5 @@
 -- Plain hits on fixed windows: the step of fixed-window.lua, without a table for each counter.
--- An answer is two numbers: `remaining`, or `-remaining - 1` of a claim without room; and the window's time left.
+-- An answer is two numbers: the count, or `-count - 1` of a claim without room; and the window's time left.
 
 local function plain_fixed_window()
   local function judge(group, entry, policy)
@@ -21,8 +21,7 @@ local function plain_fixed_window()
       group[entry + 2] = count
       if ends_at > group[2] - server_offset_ms then group[1] = NO_MARK end
     end
-    local remaining = max(0, policy.amount - count)
-    reply[slot] = fits and remaining or -remaining - 1
+    reply[slot] = fits and count or -count - 1
     reply[slot + 1] = ends_at - now
     return slot + 2
   end
