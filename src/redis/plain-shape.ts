@@ -10,6 +10,8 @@ export class PlainShape {
   /** Of each claim: the first one in its group. */
   readonly #leads: readonly number[];
   readonly #groupStarts: readonly number[];
+  /** What the script is told: numbers, separated by commas. */
+  readonly text: string;
   /** Of each claim: how its answer reads. */
   readonly readers: readonly PlainReader[];
 
@@ -18,6 +20,7 @@ export class PlainShape {
     this.#leads = claims.map((claim) => claims.findIndex((other) => isSameGroup(other, claim)));
     this.#groupStarts = [...new Set(this.#leads)];
     this.readers = claims.map(({ policy }) => PLAIN_READERS[policy.strategy.name as PlainStrategy]);
+    this.text = this.#text();
   }
 
   /** Hot: most lists are made of the same policies as the one before. */
@@ -42,23 +45,34 @@ export class PlainShape {
     }
   }
 
-  /** What the script is told. */
-  numbers(): readonly number[] {
-    const claims = this.#claims.flatMap((claim, i) => {
+  #text(): string {
+    const claims = this.#claims.map((claim, i) => {
       const { policy, cost } = claim;
       const { limit, strategy, capacity, ticksPerMs, ticksPerToken } = policy;
-      return [
-        this.#groupStarts.indexOf(this.#leads[i] as number),
-        entryId(entryName(claim)),
-        STRATEGY_NUMBERS[strategy.name],
-        limit.amount,
-        limit.windowMs,
-        capacity,
-        ticksPerMs,
-        ticksPerToken,
-        cost,
-      ];
+      const group = this.#groupStarts.indexOf(this.#leads[i] as number);
+      const limitNumbers = [limit.amount, limit.windowMs, capacity, ticksPerMs, ticksPerToken, cost];
+      return [group, entryId(entryName(claim)), STRATEGY_NUMBERS[strategy.name], limitNumbers];
     });
-    return [this.#claims.length, this.#groupStarts.length, ...claims];
+    return `${this.#claims.length},${this.#groupStarts.length},${claims}`;
+  }
+}
+
+/** Shapes that are remembered. */
+const MOST_SHAPES = 64;
+
+/** The shapes of the last calls: most of what is asked has been asked before. */
+export class PlainShapes {
+  #shapes: PlainShape[] = [];
+
+  /** The shape of these claims. The usual list has the shape of the one before it. */
+  of(claims: readonly Claim[]): PlainShape {
+    for (let i = this.#shapes.length - 1; i >= 0; i--) {
+      const shape = this.#shapes[i] as PlainShape;
+      if (shape.fits(claims)) return shape;
+    }
+    if (this.#shapes.length >= MOST_SHAPES) this.#shapes.splice(0, MOST_SHAPES / 2);
+    const shape = new PlainShape(claims);
+    this.#shapes.push(shape);
+    return shape;
   }
 }

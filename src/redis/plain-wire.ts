@@ -1,7 +1,7 @@
 import type { Claim } from "../core/storage.js";
 import type { Verdict } from "../core/strategy.js";
 import type { PlainAnswer, PlainReader } from "./plain-answers.js";
-import { PlainShape } from "./plain-shape.js";
+import type { PlainShape, PlainShapes } from "./plain-shape.js";
 import { PLAIN_HITS, type PlainStrategy, type Script } from "./scripts.js";
 import type { EncodedCall, Reply, ServerInstant, TimedQuestion } from "./wire.js";
 
@@ -20,6 +20,7 @@ interface Run {
  */
 export function encodePlainHits(
   questions: readonly TimedQuestion[],
+  known: PlainShapes,
   testNow: number | undefined,
 ): EncodedCall | undefined {
   const script = scriptFor(questions);
@@ -29,21 +30,37 @@ export function encodePlainHits(
   const runs: Run[] = [];
   for (const { question, notAfter } of questions) {
     if (question.kind !== "hit") continue;
-    const number = shapeNumber(shapes, question.claims);
-    const shape = shapes[number - 1] as PlainShape;
+    const shape = known.of(question.claims);
     shape.addKeys(question.claims, keys);
     const last = runs.at(-1);
     if (last !== undefined && last.shape === shape && last.notAfter === notAfter) last.calls++;
-    else runs.push({ shape, number, notAfter, calls: 1 });
+    else runs.push({ shape, number: numberOf(shape, shapes), notAfter, calls: 1 });
   }
-  const head = [testNow === undefined ? 0 : 1, testNow ?? 0, shapes.length, shapes.map((s) => s.numbers())];
-  const tail = runs.map(({ number, notAfter, calls }) => [number, notAfter, calls]);
   return {
     script,
     keys,
-    argument: `[${head},${runs.length},${tail}]`,
+    argument: argumentOf(shapes, runs, testNow),
     decode: (reply) => decodePlainHits(reply, questions, runs, testNow),
   };
+}
+
+/** The number of a shape in this call, from 1. */
+function numberOf(shape: PlainShape, shapes: PlainShape[]): number {
+  const known = shapes.indexOf(shape);
+  return known < 0 ? shapes.push(shape) : known + 1;
+}
+
+function argumentOf(
+  shapes: readonly PlainShape[],
+  runs: readonly Run[],
+  testNow: number | undefined,
+): string {
+  let text = testNow === undefined ? "[0,0," : `[1,${testNow},`;
+  text += shapes.length;
+  for (const shape of shapes) text += `,${shape.text}`;
+  text += `,${runs.length}`;
+  for (const { number, notAfter, calls } of runs) text += `,${number},${notAfter},${calls}`;
+  return `${text}]`;
 }
 
 /** The script of their only strategy, or that of all; none if they are not plain. Hot: no closures. */
@@ -58,14 +75,6 @@ function scriptFor(questions: readonly TimedQuestion[]): Script | undefined {
     }
   }
   return common === undefined ? undefined : PLAIN_HITS[common as PlainStrategy | "mixed"];
-}
-
-/** The number of a list's shape, from 1. The usual list has the shape of the one before it. */
-function shapeNumber(shapes: PlainShape[], claims: readonly Claim[]): number {
-  for (let number = shapes.length; number > 0; number--) {
-    if ((shapes[number - 1] as PlainShape).fits(claims)) return number;
-  }
-  return shapes.push(new PlainShape(claims));
 }
 
 /** Reads the script's reply. Throws when it is none. */
