@@ -27,7 +27,7 @@ export function entryName(claim: Claim): string {
   const { place, owner } = claim;
   if (place !== undefined && owner !== undefined) return place.policyId;
   const { key } = claim;
-  return key.slice(groupLength(key) % key.length);
+  return key.slice(groupLength(key));
 }
 
 /** Do both claims' counters lie in one group? Hot: puts no keys together where it can be told without. */

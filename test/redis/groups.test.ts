@@ -1,0 +1,314 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Redis } from "ioredis";
+import { beforeEach, describe, expect, test } from "vitest";
+import { KeyedClaim } from "../../src/core/claim.js";
+import { KeyPlace, keyHead } from "../../src/core/key.js";
+import { STRATEGY_NAMES } from "../../src/core/policy.js";
+import { ALL_OR_NOTHING, type Claim } from "../../src/core/storage.js";
+import type { Policy } from "../../src/core/strategy.js";
+import { entryId, entryName, groupKey, isSameGroup, storedKey } from "../../src/redis/groups.js";
+import type { RedisStorage } from "../../src/redis/redis-storage.js";
+import { startRedis } from "../helpers/servers.js";
+import { blockClaim, claim, policy } from "./claims.js";
+import { callsOf, forAllTests, openClient, openStorage } from "./connections.js";
+
+const redis = forAllTests(startRedis);
+let client: Redis;
+
+beforeEach(async () => {
+  client = openClient((await redis()).port);
+  await client.flushall();
+});
+
+/** The strategies whose limits share a value. */
+const PACKED = STRATEGY_NAMES.filter((name) => name !== "moving-window");
+
+/** Three limits of one client and counter. */
+const THREE: readonly Policy[] = [
+  policy("fixed-window", 5, 1, "second"),
+  policy("sliding-window-counter", 8, 1, "minute"),
+  policy("token-bucket", 9, 1, "hour"),
+];
+
+/** A claim as a limiter makes it: of a place, its key put together when it is asked for. */
+function placed(of: Policy, owner: string, counter = "/x"): Claim {
+  const place = new KeyPlace(keyHead("test"), counter, of.id);
+  return new KeyedClaim({ policy: of, place, owner, cost: 1, role: "limit", who: owner, scope: counter });
+}
+
+/** A storage on a clock that is turned by hand. */
+function onHandClock(): { storage: RedisStorage; clock: { at: number } } {
+  const clock = { at: 1_000_000, now: () => clock.at };
+  return { storage: openStorage(client, { clock, denyCacheMs: 0 }), clock };
+}
+
+const remainingOf = async (storage: RedisStorage, claims: readonly Claim[]): Promise<number[]> =>
+  (await storage.test(claims)).map(({ remaining }) => remaining);
+
+describe("a claim's stored key", () => {
+  test("goes by the text of its key: what stands before the policy", () => {
+    const by = (key: string) => {
+      const one = claim(policy("fixed-window", 1), { key });
+      return [groupKey(one), entryName(one)];
+    };
+    expect(by("p:{ann}:/x:5/60000/fw")).toEqual(["p:{ann}:/x:", "5/60000/fw"]);
+    expect(by("p:{ann}:/users/:id:block")).toEqual(["p:{ann}:/users/:id:", "block"]);
+    expect(by("p:{ann}:x")).toEqual(["p:{ann}:", "x"]);
+  });
+
+  test("is the whole key where that would lose what a Cluster places it by", () => {
+    for (const key of ["p:{a:b}", "p:ann:5/60000/fw", "p:{}:5/60000/fw", "p"]) {
+      const one = claim(policy("fixed-window", 1), { key });
+      expect([groupKey(one), entryName(one)]).toEqual([key, ""]);
+    }
+  });
+
+  test("is the same for a claim that knows its place", () => {
+    const one = placed(policy("fixed-window", 5), "ann", "/users/:id");
+    const byText = claim(one.policy, { key: one.key });
+    expect(groupKey(one)).toBe(groupKey(byText));
+    expect(entryName(one)).toBe(entryName(byText));
+    expect(isSameGroup(one, byText)).toBe(true);
+    expect(isSameGroup(one, placed(policy("token-bucket", 5), "ann", "/users/:id"))).toBe(true);
+    expect(isSameGroup(one, placed(one.policy, "bob", "/users/:id"))).toBe(false);
+    expect(isSameGroup(one, placed(one.policy, "ann", "/users"))).toBe(false);
+  });
+
+  test("is no other claim's own key", () => {
+    // A route may be called like a policy.
+    const log = placed(policy("moving-window", 5), "ann", "/x");
+    const route = placed(policy("fixed-window", 5), "ann", `/x:${log.policy.id}`);
+    expect(storedKey(log)).toBe(log.key);
+    expect(storedKey(route)).not.toBe(log.key);
+  });
+
+  test("limits have different numbers in it", () => {
+    const ids = new Set<number>();
+    let names = 0;
+    for (const strategy of ["fw", "sw", "tb"]) {
+      for (const windowMs of [1000, 60_000, 3_600_000, 86_400_000]) {
+        for (let amount = 0; amount < 20_000; amount++) {
+          ids.add(entryId(`${amount}/${windowMs}/${strategy}`));
+          names++;
+        }
+      }
+    }
+    expect(ids.size).toBe(names);
+    for (const id of ids) expect(id >= 0 && id < 2 ** 48).toBe(true);
+  });
+});
+
+describe("limits of one client and counter", () => {
+  test("lie in one value, logs at keys of their own", async () => {
+    const storage = openStorage(client);
+    const of = [...THREE, policy("moving-window", 5)];
+    const claims = of.map((one) => placed(one, "ann"));
+    await storage.hit(claims, ALL_OR_NOTHING);
+    expect((await client.keys("*")).sort()).toEqual([`test:{ann}:/x:`, `test:{ann}:/x:${of[3]?.id}`].sort());
+    await storage.hit([placed(policy("fixed-window", 5), "ann", "/y")], ALL_OR_NOTHING);
+    expect(await client.dbsize()).toBe(3);
+  });
+
+  test("are the same counters for every call: alone, together, by place or by key", async () => {
+    const storage = openStorage(client);
+    const all = THREE.map((of) => placed(of, "ann"));
+    const byText = all.map((one) => claim(one.policy, { key: one.key }));
+    const [first, second, third] = all as [Claim, Claim, Claim];
+    await storage.hit(all, ALL_OR_NOTHING);
+    await storage.hit([second], ALL_OR_NOTHING);
+    await storage.hit([third, first], ALL_OR_NOTHING);
+    await storage.hit([byText[2] as Claim], ALL_OR_NOTHING);
+    await storage.hit([byText[1] as Claim], { mode: "each" });
+    const [charge] = await storage.hit([first], ALL_OR_NOTHING);
+    expect(await remainingOf(storage, all)).toEqual([2, 5, 6]);
+    if (charge !== undefined) await storage.refund([{ claim: byText[0] as Claim, receipt: charge }]);
+    expect(await remainingOf(storage, byText)).toEqual([3, 5, 6]);
+    await storage.clear([byText[1] as Claim]);
+    expect(await remainingOf(storage, all)).toEqual([3, 8, 6]);
+  });
+
+  test("of several counters and clients are decided together", async () => {
+    const storage = openStorage(client, { denyCacheMs: 0 });
+    const of = policy("fixed-window", 2);
+    const hour = policy("fixed-window", 3, 1, "hour");
+    const list = [placed(of, "ann"), placed(of, "ann", "/y"), placed(hour, "ann"), placed(of, "bob")];
+    const answers = await Promise.all([1, 2, 3].map(() => storage.hit(list, ALL_OR_NOTHING)));
+    expect(answers.map((verdicts) => verdicts.map(({ allowed }) => allowed))).toEqual([
+      [true, true, true, true],
+      [true, true, true, true],
+      [false, false, true, false],
+    ]);
+    expect(await remainingOf(storage, list)).toEqual([0, 0, 1, 0]);
+  });
+
+  test("refused, cost nothing and write nothing", async () => {
+    const storage = openStorage(client, { denyCacheMs: 0 });
+    const list = [placed(policy("fixed-window", 1), "ann"), ...THREE.map((of) => placed(of, "ann"))];
+    await storage.hit(list, ALL_OR_NOTHING);
+    const before = await client.getBuffer("test:{ann}:/x:");
+    await storage.hit(list, ALL_OR_NOTHING);
+    expect(await client.getBuffer("test:{ann}:/x:")).toEqual(before);
+  });
+
+  test("a window that a refused hit would have opened opens with the next one", async () => {
+    const { storage, clock } = onHandClock();
+    const short = claim(policy("fixed-window", 5, 1, "second"), { who: "ann" });
+    const sliding = claim(policy("sliding-window-counter", 5, 1, "second"), { who: "ann" });
+    const full = claim(policy("fixed-window", 1, 1, "hour"), { who: "ann" });
+    const roomy = claim(policy("fixed-window", 100, 1, "hour"), { who: "ann" });
+    await storage.hit([short, sliding, full, roomy], ALL_OR_NOTHING);
+    clock.at += 5000;
+    // The first is refused after it has seen that the short windows are over; the second writes their value.
+    await Promise.all([
+      storage.hit([short, sliding, full], ALL_OR_NOTHING),
+      storage.hit([roomy], ALL_OR_NOTHING),
+    ]);
+    clock.at += 600;
+    const opened = await storage.hit([short, sliding], ALL_OR_NOTHING);
+    expect(opened.map(({ resetAfterMs }) => resetAfterMs)).toEqual([1000, 2000]);
+    clock.at += 600;
+    expect(await remainingOf(storage, [short, sliding])).toEqual([4, 4]);
+  });
+});
+
+describe("a value", () => {
+  const valueBytes = () => client.strlen("test:{ann}:");
+
+  test("does not grow when limits change, and drops those that have ended", async () => {
+    const { storage, clock } = onHandClock();
+    const kept = claim(policy("fixed-window", 1000, 1, "hour"), { who: "ann" });
+    for (let amount = 1; amount <= 300; amount++) {
+      const changing = claim(policy("fixed-window", amount, 1, "second"), { who: "ann" });
+      await storage.hit([kept, changing], ALL_OR_NOTHING);
+      clock.at += 1000;
+      expect(await valueBytes()).toBe(10 + 2 * 30);
+    }
+    expect(await remainingOf(storage, [kept])).toEqual([700]);
+  });
+
+  test.each(PACKED)("holds as many limits as there are at a time, %s", async (strategy) => {
+    const storage = openStorage(client);
+    const claims = Array.from({ length: 200 }, (_, i) =>
+      claim(policy(strategy, 10 + i, 1, "hour"), { who: "ann" }),
+    );
+    for (const one of claims) await storage.hit([one], ALL_OR_NOTHING);
+    await storage.hit(claims, ALL_OR_NOTHING);
+    expect(await remainingOf(storage, claims)).toEqual(claims.map((_, i) => 8 + i));
+    expect(await client.dbsize()).toBe(1);
+  });
+
+  test("that would hold too many limits at a time is an error, and the others stay as they are", async () => {
+    const storage = openStorage(client);
+    const hit = async (from: number, to: number) => {
+      const claims = Array.from({ length: to - from }, (_, i) =>
+        claim(policy("fixed-window", from + i, 1, "hour"), { who: "ann" }),
+      );
+      await storage.hit(claims, ALL_OR_NOTHING);
+    };
+    await hit(1, 501);
+    await hit(501, 1001);
+    await expect(hit(1001, 1002)).rejects.toThrow("too many limits");
+    const stored = [1, 500, 1000].map((n) => claim(policy("fixed-window", n, 1, "hour"), { who: "ann" }));
+    expect(await remainingOf(storage, stored)).toEqual([0, 499, 999]);
+  });
+
+  test("that holds nothing any more is deleted", async () => {
+    const storage = openStorage(client);
+    const claims = THREE.map((of) => claim(of, { who: "ann" }));
+    const [first] = claims as [Claim];
+    const [receipt] = await storage.hit(claims, ALL_OR_NOTHING);
+    if (receipt !== undefined) await storage.refund([{ claim: first, receipt }]);
+    expect(await valueBytes()).toBe(10 + 2 * 30);
+    await storage.clear(claims);
+    expect(await client.dbsize()).toBe(0);
+  });
+
+  test.each([
+    { what: "another mark", value: Buffer.alloc(40, 7) },
+    { what: "half an entry", value: Buffer.concat([Buffer.from("el"), Buffer.alloc(23)]) },
+    { what: "nothing but a header", value: Buffer.concat([Buffer.from("el"), Buffer.alloc(8)]) },
+  ])("with $what is written anew", async ({ value }) => {
+    const storage = openStorage(client, { denyCacheMs: 0 });
+    const claims = THREE.map((of) => claim(of, { who: "ann" }));
+    await client.set("test:{ann}:", value);
+    expect(await remainingOf(storage, claims)).toEqual([5, 8, 9]);
+    await storage.hit(claims, ALL_OR_NOTHING);
+    expect(await remainingOf(storage, claims)).toEqual([4, 7, 8]);
+    expect(await client.pttl("test:{ann}:")).toBeGreaterThan(0);
+  });
+
+  test.each([
+    { with: "clear", ask: (s: RedisStorage, one: Claim) => s.clear([one]) },
+    {
+      with: "a hit that is refused",
+      ask: (s: RedisStorage, one: Claim) => s.hit([{ ...one, cost: 50 }], ALL_OR_NOTHING),
+    },
+  ])("of somebody else that has no expiry goes $with", async ({ ask }) => {
+    const one = claim(policy("fixed-window", 5), { who: "ann" });
+    await client.set("test:{ann}:", "foreign");
+    await ask(openStorage(client), one);
+    expect(await client.dbsize()).toBe(0);
+  });
+});
+
+describe("a value's expiry", () => {
+  const leftMs = () => client.pttl("test:{ann}:");
+  const fixed = (seconds: number) => claim(policy("fixed-window", 100, seconds, "second"), { who: "ann" });
+
+  test("is that of the limit that ends last, in any order", async () => {
+    const storage = openStorage(client);
+    await storage.hit([fixed(10)], ALL_OR_NOTHING);
+    expect(await leftMs()).toBeLessThanOrEqual(10_000);
+    await storage.hit([fixed(60)], ALL_OR_NOTHING);
+    expect(await leftMs()).toBeGreaterThan(55_000);
+    await storage.hit([fixed(20)], ALL_OR_NOTHING);
+    expect(await leftMs()).toBeGreaterThan(55_000);
+    await storage.hit([blockClaim(300_000, { who: "ann", role: "limit" })], { mode: "each" });
+    expect(await leftMs()).toBeGreaterThan(295_000);
+    expect(await leftMs()).toBeLessThanOrEqual(600_000);
+  });
+
+  test("covers what is stored after a shorter window opened anew", async () => {
+    const storage = openStorage(client);
+    const short = claim(policy("fixed-window", 100, 300, "millisecond"), { who: "ann" });
+    const long = claim(policy("fixed-window", 100, 400, "millisecond"), { who: "ann" });
+    await storage.hit([short, long], ALL_OR_NOTHING);
+    await sleep(320);
+    await storage.hit([short], ALL_OR_NOTHING);
+    expect(await leftMs()).toBeGreaterThan(250);
+    await sleep(150);
+    expect(await remainingOf(storage, [short, long])).toEqual([99, 100]);
+  });
+
+  test.each(PACKED)(
+    "is not written with every hit, and is at most twice what is needed, %s",
+    async (strategy) => {
+      const storage = openStorage(client);
+      const one = claim(policy(strategy, 100, 1, "hour"), { who: "ann" });
+      await storage.hit([one], ALL_OR_NOTHING);
+      await client.config("RESETSTAT");
+      for (let i = 0; i < 63; i++) await storage.hit([one], ALL_OR_NOTHING);
+      expect(await callsOf(client, "set")).toBeLessThanOrEqual(6);
+      expect(await callsOf(client, "setrange")).toBeGreaterThanOrEqual(57);
+      const needed = {
+        "fixed-window": 3_600_000,
+        "sliding-window-counter": 7_200_000,
+        "token-bucket": 64 * 36_000,
+      };
+      expect(await leftMs()).toBeGreaterThan((needed[strategy as keyof typeof needed] ?? 0) - 10_000);
+      expect(await leftMs()).toBeLessThanOrEqual(2 * (needed[strategy as keyof typeof needed] ?? 0));
+    },
+  );
+
+  test("that was lost comes back in a large batch too, at the latest when it should have been over", async () => {
+    const storage = openStorage(client);
+    const of = policy("fixed-window", 100, 200, "millisecond");
+    const claims = Array.from({ length: 100 }, () => claim(of));
+    const hitAll = () => Promise.all(claims.map((one) => storage.hit([one], ALL_OR_NOTHING)));
+    await hitAll();
+    for (const one of claims) await client.persist(storedKey(one));
+    await sleep(220);
+    await hitAll();
+    for (const one of claims) expect(await client.pttl(storedKey(one))).not.toBe(-1);
+  });
+});
