@@ -6,6 +6,7 @@ import fixedWindow from "./scripts/fixed-window.lua";
 import groups from "./scripts/groups.lua";
 import instantLog from "./scripts/instant-log.lua";
 import movingWindow from "./scripts/moving-window.lua";
+import oneFixedWindow from "./scripts/one-fixed-window.lua";
 import plainFixedWindow from "./scripts/plain-fixed-window.lua";
 import plainHits from "./scripts/plain-hits.lua";
 import plainMixed from "./scripts/plain-mixed.lua";
@@ -28,6 +29,8 @@ export interface Script {
 
 /** Answers every question. */
 export const DECIDE: Script = scriptOf(
+  prelude,
+  groups,
   fixedWindow,
   instantLog,
   movingWindow,
@@ -40,10 +43,25 @@ export const DECIDE: Script = scriptOf(
 
 /** Answer plain hits of one strategy, or of several, at a fraction of the cost. */
 export const PLAIN_HITS: Readonly<Record<PlainStrategy | "mixed", Script>> = {
-  "fixed-window": scriptOf(plainFixedWindow, take("plain_fixed_window"), plainHits),
-  "sliding-window-counter": scriptOf(plainSlidingWindow, take("plain_sliding_window"), plainHits),
-  "token-bucket": scriptOf(plainTokenBucket, take("plain_token_bucket"), plainHits),
+  "fixed-window": scriptOf(
+    prelude,
+    oneFixedWindow,
+    groups,
+    plainFixedWindow,
+    take("plain_fixed_window"),
+    plainHits,
+  ),
+  "sliding-window-counter": scriptOf(
+    prelude,
+    groups,
+    plainSlidingWindow,
+    take("plain_sliding_window"),
+    plainHits,
+  ),
+  "token-bucket": scriptOf(prelude, groups, plainTokenBucket, take("plain_token_bucket"), plainHits),
   mixed: scriptOf(
+    prelude,
+    groups,
     plainFixedWindow,
     plainSlidingWindow,
     plainTokenBucket,
@@ -59,6 +77,6 @@ function take(maker: string): string {
 }
 
 function scriptOf(...parts: readonly string[]): Script {
-  const text = [prelude, groups, ...parts, reply].join("\n");
+  const text = [...parts, reply].join("\n");
   return { text, sha: createHash("sha1").update(text).digest("hex") };
 }

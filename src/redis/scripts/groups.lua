@@ -7,9 +7,7 @@
 -- once before, and written once after all is decided, however often it is charged. After the first write nothing
 -- may fail, as Redis takes nothing back.
 
-local MARK, NO_MARK = 0x6c65, 0
-local HEADER_FORMAT, ENTRY_FORMAT = "<I2d", "I6ddd"
-local HEADER_BYTES, ENTRY_BYTES = 10, 30
+local NO_MARK = 0
 local HEADER_NUMBERS, ENTRY_NUMBERS = 2, 4
 local FIRST_ENTRY = HEADER_NUMBERS + 1
 -- More would not fit on Lua's stack. They end by themselves, so it takes as many different limits at the same time.

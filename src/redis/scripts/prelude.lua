@@ -4,6 +4,11 @@
 local EPOCH_UNIX_MS = 1704067200000
 local TEST_CLOCK_TTL_SLACK_MS = 3600000
 
+-- How a stored value starts, and each entry in it; see groups.lua.
+local MARK = 0x6c65
+local HEADER_FORMAT, ENTRY_FORMAT = "<I2d", "I6ddd"
+local HEADER_BYTES, ENTRY_BYTES = 10, 30
+
 -- Stands for an endless wait in the reply, which holds whole numbers only.
 local NEVER = -1
 
