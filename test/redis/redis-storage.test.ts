@@ -46,7 +46,7 @@ describe("one script call", () => {
     expect(await callsOf(client, "evalsha", "eval")).toBe(3);
   });
 
-  test("takes no more claims than maxBatch", async () => {
+  test("reads no more values than maxBatch", async () => {
     const storage = openStorage(client, { maxBatch: 10 });
     await storage.hit([claim(policy("fixed-window", 1))], ALL_OR_NOTHING);
     await client.config("RESETSTAT");
