@@ -58,7 +58,9 @@ function half(bits: number, factor: number): number {
   return (spread ^ (spread >>> 13)) >>> 8;
 }
 
+/** How much of a key names its group. */
 function groupLength(key: string): number {
   const end = key.lastIndexOf(":") + 1;
-  return end > key.lastIndexOf("}") && hashTag(key) !== key ? end || key.length : key.length;
+  const keepsTag = hashTag(key) !== key && end > key.lastIndexOf("}");
+  return keepsTag ? end : key.length;
 }

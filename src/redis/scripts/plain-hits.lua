@@ -37,7 +37,8 @@ local function find(group, policy)
   return entry
 end
 
-local function hit_one(start, policy, slot)
+local function hit_one(start, shape, slot)
+  local policy = shape[1]
   local group, place = group_at(start)
   local entry = group[policy.entry] == policy.id and policy.entry or find(group, policy)
   local fits, is_healed = judge(group, entry, policy)
@@ -45,14 +46,31 @@ local function hit_one(start, policy, slot)
   return settle(slot, group, entry, policy, fits, fits)
 end
 
-local function hit_all(start, shape, slot)
-  local all_fit, group_number, group, place = true, nil, nil, nil
+-- All limits of one client and counter: one value holds them.
+local function hit_group(start, shape, slot)
+  local group, place = group_at(start)
+  local all_fit, is_charged = true, false
   for i = 1, #shape do
     local policy = shape[i]
-    if policy.group_number ~= group_number then
-      group_number = policy.group_number
-      group, place = group_at(start + group_number)
-    end
+    local entry = group[policy.entry] == policy.id and policy.entry or find(group, policy)
+    local fits, is_healed = judge(group, entry, policy)
+    policy.fits = fits
+    if is_healed then is_changed[place] = true end
+    if not fits then all_fit = false elseif policy.cost > 0 then is_charged = true end
+  end
+  if all_fit and is_charged then is_changed[place] = true end
+  for i = 1, #shape do
+    local policy = shape[i]
+    slot = settle(slot, group, policy.entry, policy, policy.fits, all_fit)
+  end
+  return slot
+end
+
+local function hit_groups(start, shape, slot)
+  local all_fit = true
+  for i = 1, #shape do
+    local policy = shape[i]
+    local group, place = group_at(start + policy.group_number)
     local entry = group[policy.entry] == policy.id and policy.entry or find(group, policy)
     local fits, is_healed = judge(group, entry, policy)
     if is_healed then is_changed[place] = true end
@@ -102,6 +120,7 @@ local run = position + 1
 for _ = 1, input[position] do
   local shape, is_late, call_count = shapes[input[run]], server_at >= input[run + 1], input[run + 2]
   local group_count = shape.group_count
+  local hit = #shape == 1 and hit_one or group_count == 1 and hit_group or hit_groups
   reply[slot] = is_late and 1 or 0
   slot = slot + 1
   if is_late then
@@ -109,7 +128,7 @@ for _ = 1, input[position] do
     call_count = 0
   end
   for _ = 1, call_count do
-    if #shape == 1 then slot = hit_one(place, shape[1], slot) else slot = hit_all(place, shape, slot) end
+    slot = hit(place, shape, slot)
     place = place + group_count
   end
   run = run + RUN_NUMBERS

@@ -1,4 +1,4 @@
--- The parts in this folder are joined into two scripts. Suffixes name units: `_ms` durations, `_at` instants in
+-- The parts in this folder are joined into scripts by src/redis/scripts.ts. Suffixes name units: `_ms` durations, `_at` instants in
 -- whole milliseconds since 2024-01-01 UTC. Numbers are written with "%.0f": `..` would keep 14 digits only.
 
 local EPOCH_UNIX_MS = 1704067200000
