@@ -87,7 +87,8 @@ local function expiry_text(expires_at)
   return last_expiry
 end
 
--- An expiry that has to move moves twice as far, so that it does not move with every hit.
+-- An expiry that has to move moves twice as far, and none is nearer than a second: so it does not move with every
+-- hit, however fast a limit forgets.
 local function write_anew(key, group)
   local live, latest_end_at = live_part(group)
   if #live == HEADER_NUMBERS then
@@ -96,6 +97,7 @@ local function write_anew(key, group)
   end
   local lived_until, expires_at = group[2], latest_end_at + server_offset_ms
   if lived_until > server_at and expires_at > lived_until then expires_at = 2 * expires_at - server_at end
+  expires_at = max(expires_at, server_at + SHORTEST_LIFE_MS)
   live[2] = expires_at
   call("SET", key, bytes_of(live), "PXAT", expiry_text(expires_at))
 end

@@ -24,7 +24,7 @@ if one_claim and not math.type then
       if text then
         call("SETRANGE", key, "16", struct.pack("<dd", ends_at, count))
       else
-        local expires_at = ends_at + server_offset_ms
+        local expires_at = max(ends_at + server_offset_ms, server_at + SHORTEST_LIFE_MS)
         text = struct.pack(HEADER_FORMAT .. ENTRY_FORMAT, MARK, expires_at, id, ends_at, count, 0)
         call("SET", key, text, "PXAT", format("%.0f", expires_at + EPOCH_UNIX_MS))
       end

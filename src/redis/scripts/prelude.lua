@@ -8,6 +8,7 @@ local TEST_CLOCK_TTL_SLACK_MS = 3600000
 local MARK = 0x6c65
 local HEADER_FORMAT, ENTRY_FORMAT = "<I2d", "I6ddd"
 local HEADER_BYTES, ENTRY_BYTES = 10, 30
+local SHORTEST_LIFE_MS = 1000
 
 -- Stands for an endless wait in the reply, which holds whole numbers only.
 local NEVER = -1
