@@ -208,6 +208,10 @@ describe("a value", () => {
     await hit(1, 501);
     await hit(501, 1001);
     await expect(hit(1001, 1002)).rejects.toThrow("too many limits");
+    const log = claim(policy("moving-window", 5), { who: "ann" });
+    const oneMore = claim(policy("fixed-window", 1001, 1, "hour"), { who: "ann" });
+    await expect(storage.hit([log, oneMore], { mode: "each" })).rejects.toThrow("too many limits");
+    expect(await remainingOf(storage, [log])).toEqual([5]);
     const stored = [1, 500, 1000].map((n) => claim(policy("fixed-window", n, 1, "hour"), { who: "ann" }));
     expect(await remainingOf(storage, stored)).toEqual([0, 499, 999]);
   });
@@ -308,6 +312,13 @@ describe("a value's expiry", () => {
     for (let i = 0; i < 20; i++) await storage.hit([one], ALL_OR_NOTHING);
     expect(await callsOf(client, "set")).toBeLessThanOrEqual(1);
     expect(await leftMs()).toBeLessThanOrEqual(1000);
+  });
+
+  test("is one that Redis takes, however late a bucket is full: an error would leave a batch half written", async () => {
+    const storage = openStorage(client);
+    const huge = claim(policy("token-bucket", 1, 1000, "year", 2 ** 53 - 1), { who: "ann", cost: 2 ** 40 });
+    await storage.hit([huge], ALL_OR_NOTHING);
+    expect(await leftMs()).toBeGreaterThan(2 ** 50);
   });
 
   test("that was lost comes back in a large batch too, at the latest when it should have been over", async () => {

@@ -91,13 +91,15 @@ local function settle(counter)
   if not is_state or ends_at + server_offset_ms > group[2] then group[1] = NO_MARK end
 end
 
+-- First all that may fail, then all that writes.
 local function write_all()
   for _, counter in pairs(counters) do
-    if not counter.log then
-      settle(counter)
-    elseif counter.is_changed then
+    if not counter.log then settle(counter) end
+  end
+  for _, counter in pairs(counters) do
+    if counter.log and counter.is_changed then
       write_log(counter)
-    elseif counter.is_looked_at then
+    elseif counter.log and counter.is_looked_at then
       heal_log(counter)
     end
   end

@@ -15,6 +15,9 @@ local MOST_ENTRIES = 1000
 -- In a large call not every key's expiry is looked at, but as many; which ones changes with the time.
 local MOST_EXPIRIES_LOOKED_AT = 4
 
+-- Redis takes no later one than an integer of its own; a bucket without measure may be full later still.
+local LATEST_EXPIRY = 2 ^ 53
+
 local read_bytes, to_bytes = struct.unpack, struct.pack
 
 -- How a text of so many bytes reads, made when it is met first: its format, and how many numbers it holds.
@@ -23,7 +26,8 @@ local format_of_bytes, numbers_of_bytes, format_of_numbers = {}, {}, {}
 local function meet(bytes)
   local entries = (bytes - HEADER_BYTES) / ENTRY_BYTES
   local is_group = entries >= 1 and entries <= MOST_ENTRIES and entries == floor(entries)
-  local made, numbers = is_group and HEADER_FORMAT .. ENTRY_FORMAT:rep(entries), HEADER_NUMBERS + entries * ENTRY_NUMBERS
+  local made = is_group and HEADER_FORMAT .. ENTRY_FORMAT:rep(entries)
+  local numbers = HEADER_NUMBERS + entries * ENTRY_NUMBERS
   format_of_bytes[bytes], numbers_of_bytes[bytes], format_of_numbers[numbers] = made, numbers, made
   return made
 end
@@ -73,7 +77,8 @@ end
 
 local function bytes_of(group)
   local numbers = #group
-  local layout = format_of_numbers[numbers] or meet(HEADER_BYTES + (numbers - HEADER_NUMBERS) / ENTRY_NUMBERS * ENTRY_BYTES)
+  local layout = format_of_numbers[numbers]
+  if not layout then layout = meet(HEADER_BYTES + (numbers - HEADER_NUMBERS) / ENTRY_NUMBERS * ENTRY_BYTES) end
   return to_bytes(layout, unpack(group))
 end
 
@@ -97,7 +102,7 @@ local function write_anew(key, group)
   end
   local lived_until, expires_at = group[2], latest_end_at + server_offset_ms
   if lived_until > server_at and expires_at > lived_until then expires_at = 2 * expires_at - server_at end
-  expires_at = max(expires_at, server_at + SHORTEST_LIFE_MS)
+  expires_at = min(max(expires_at, server_at + SHORTEST_LIFE_MS), LATEST_EXPIRY)
   live[2] = expires_at
   call("SET", key, bytes_of(live), "PXAT", expiry_text(expires_at))
 end

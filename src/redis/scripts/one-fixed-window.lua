@@ -4,6 +4,8 @@
 -- rest, before it has written anything.
 
 local ONE_HIT_NUMBERS = 18
+-- Where in a value the first entry's end stands, and behind it the count.
+local FIRST_ENDS_AT = "16"
 local one_claim = #input == ONE_HIT_NUMBERS and input[4] == 1 and input[18] == 1 and server_at < input[17]
 
 if one_claim and not math.type then
@@ -22,7 +24,7 @@ if one_claim and not math.type then
     if fits and cost > 0 then
       count = count + cost
       if text then
-        call("SETRANGE", key, "16", struct.pack("<dd", ends_at, count))
+        call("SETRANGE", key, FIRST_ENDS_AT, struct.pack("<dd", ends_at, count))
       else
         local expires_at = max(ends_at + server_offset_ms, server_at + SHORTEST_LIFE_MS)
         text = struct.pack(HEADER_FORMAT .. ENTRY_FORMAT, MARK, expires_at, id, ends_at, count, 0)
