@@ -1,3 +1,4 @@
+import { chargesOf } from "../core/charges-of.js";
 import type { Milliseconds } from "../core/clock.js";
 import { ConfigurationError, StorageError } from "../core/errors.js";
 import type { Charge, Claim, HitOptions, Storage } from "../core/storage.js";
@@ -38,9 +39,9 @@ const NO_VERDICTS: readonly Verdict[] = [];
 /**
  * Stands between requests and a storage that may be slow, dead or back again.
  *
- * Every call has a deadline. When the storage is lost, requests go to the fallback, or fail at once, while a
- * probe in the background asks 1, 2, 4, … 32 seconds apart whether it is back. Loss and recovery are told
- * once each.
+ * Every call has a deadline; a hit whose answer comes after it is given back. When the storage is lost, requests
+ * go to the fallback, or fail at once, while a probe in the background asks 1, 2, 4, … 32 seconds apart whether
+ * it is back. Loss and recovery are told once each.
  */
 export class StorageGuard {
   readonly storage: Storage;
@@ -99,7 +100,10 @@ export class StorageGuard {
         this.#succeeded();
         return decided;
       },
-      (error) => this.#goOnWithFallback(claims, options, this.#failed(error, performance.now() - askedAt)),
+      (error) => {
+        if (error instanceof DeadlinePassed) void this.#giveBackLate(claims, mode, verdicts);
+        return this.#goOnWithFallback(claims, options, this.#failed(error, performance.now() - askedAt));
+      },
     );
   }
 
@@ -173,6 +177,20 @@ export class StorageGuard {
       });
     } catch (error) {
       this.#failed(error);
+    }
+  }
+
+  /** The storage was in time by its own clock, and late by ours: nobody was told of what it charged. */
+  async #giveBackLate(
+    claims: readonly Claim[],
+    mode: HitOptions["mode"],
+    verdicts: MaybePromise<readonly Verdict[]>,
+  ): Promise<void> {
+    try {
+      const charges = chargesOf(claims, await verdicts, mode);
+      if (charges.length > 0) await this.storage.refund(charges);
+    } catch {
+      // It charged nothing, or is lost with what it charged.
     }
   }
 

@@ -1,10 +1,10 @@
+import { chargesOf } from "../core/charges-of.js";
 import { StorageError } from "../core/errors.js";
 import { STRATEGY_NAMES } from "../core/policy.js";
 import type { Charge, Claim, HitOptions, Storage } from "../core/storage.js";
 import type { StrategyName, Verdict } from "../core/strategy.js";
 import { groupByTag, place } from "./by-tag.js";
 import { Call, failure, timeoutError } from "./call.js";
-import { chargesOf } from "./charges-of.js";
 import { warnOfUnsafeSettings } from "./client-warnings.js";
 import { connect, parseRedisUri } from "./connect.js";
 import { Deadlines } from "./deadlines.js";

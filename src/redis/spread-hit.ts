@@ -1,7 +1,7 @@
+import { chargesOf } from "../core/charges-of.js";
 import type { Claim, HitOptions } from "../core/storage.js";
 import type { Verdict } from "../core/strategy.js";
 import { groupByTag, place, type TagGroup } from "./by-tag.js";
-import { chargesOf } from "./charges-of.js";
 import type { Question } from "./wire.js";
 
 /** Asks the server of a tag; all questions of a hit share its deadline. */
