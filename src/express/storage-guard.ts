@@ -102,7 +102,7 @@ export class StorageGuard {
       },
       (error) => {
         if (error instanceof DeadlinePassed) void this.#giveBackLate(claims, mode, verdicts);
-        return this.#goOnWithFallback(claims, options, this.#failed(error, performance.now() - askedAt));
+        return this.#goOnWithFallback(claims, options, this.#failed(error, askedAt));
       },
     );
   }
@@ -156,12 +156,13 @@ export class StorageGuard {
   #ask<T>(call: (storage: Storage) => MaybePromise<T>, hasDeadline = true): MaybePromise<T> {
     if (this.#isOpen && this.fallback !== undefined) return call(this.fallback);
     if (this.#isOpen) throw this.#lastError;
+    const askedAt = performance.now();
     try {
       const answer = call(this.storage);
       if (!isPromise(answer)) return answer;
       const inTime = hasDeadline ? this.#deadlines.race(answer) : answer;
       return inTime.catch((error) => {
-        throw this.#failed(error);
+        throw this.#failed(error, askedAt);
       });
     } catch (error) {
       throw this.#failed(error);
@@ -169,11 +170,12 @@ export class StorageGuard {
   }
 
   #quietly(call: () => MaybePromise<void>): MaybePromise<void> {
+    const askedAt = performance.now();
     try {
       const done = call();
       if (!isPromise(done)) return;
       return this.#deadlines.race(done).catch((error) => {
-        this.#failed(error);
+        this.#failed(error, askedAt);
       });
     } catch (error) {
       this.#failed(error);
@@ -216,12 +218,15 @@ export class StorageGuard {
 
   /**
    * Notes a failure. A storage may keep the same deadline itself, and its error may be here first: the time tells.
-   * A storage that cannot be (a package is missing) is no outage: that error is thrown as it is.
+   * A storage that cannot be (a package is missing) is no outage: that error is thrown as it is. What was asked
+   * before the storage came back, and waited too long for that, is no new loss.
    */
-  #failed(cause: unknown, tookMs: Milliseconds = 0): StorageError {
+  #failed(cause: unknown, askedAt = performance.now()): StorageError {
     if (cause instanceof ConfigurationError) throw cause;
-    const isTimeout = cause instanceof DeadlinePassed || tookMs >= this.#timeoutMs * 0.9;
     const error = toStorageError(cause, this.storage.name, this.#timeoutMs);
+    if (askedAt < this.#recoveredAt) return error;
+    const tookMs = performance.now() - askedAt;
+    const isTimeout = cause instanceof DeadlinePassed || tookMs >= this.#timeoutMs * 0.9;
     this.#lastError = error;
     this.#failures++;
     if (isTimeout || this.#failures >= FAILURES_TO_OPEN) this.#isOpen = true;
