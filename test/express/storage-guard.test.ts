@@ -1,4 +1,11 @@
-import { type Claim, type HitOptions, Limiter, MemoryStorage, StorageError, type Verdict } from "express-limits";
+import {
+  type Claim,
+  type HitOptions,
+  Limiter,
+  MemoryStorage,
+  StorageError,
+  type Verdict,
+} from "express-limits";
 import { expect, it, onTestFinished, vi } from "vitest";
 
 const LIMIT = "5 per day";

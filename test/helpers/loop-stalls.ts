@@ -29,6 +29,11 @@ export class LoopStalls {
     return sum;
   }
 
+  /** The longest time for which it stood still. */
+  get longestMs(): number {
+    return Math.max(0, ...this.#stalls.map(({ from, to }) => to - from));
+  }
+
   stop(): void {
     clearInterval(this.#timer);
   }

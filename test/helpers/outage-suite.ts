@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { StrategyName } from "express-limits";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { AMOUNT, LoadedApp } from "./loaded-app.js";
 import { LoopStalls } from "./loop-stalls.js";
 import { until } from "./server-process.js";
@@ -39,6 +39,15 @@ const SPENT_BEFORE = AMOUNT / 2;
 /** Requests before, and after, the outage. */
 const CALM_REQUESTS = 200;
 
+/** When this process stood still for longer in one piece, requests timed out because of it: that proves nothing. */
+const LONGEST_STALL_MS = DEADLINE_MS / 2;
+const MOST_PLAYS = 3;
+
+interface Range {
+  readonly least: number;
+  readonly most: number;
+}
+
 /** What happened, and when. */
 interface Story {
   readonly strict: LoadedApp;
@@ -56,21 +65,12 @@ interface Story {
 export function outageSuite(outage: Outage): void {
   describe(`when ${outage.fault}, under load, a limiter`, () => {
     let story: Story;
-    let subject: Subject | undefined;
-    const apps: LoadedApp[] = [];
+    let apps: readonly LoadedApp[];
 
     beforeAll(async () => {
-      subject = await outage.start();
-      for (const inMemoryFallbackEnabled of [false, true]) {
-        apps.push(await openApp(subject.storageUri, outage, inMemoryFallbackEnabled));
-      }
-      story = await play(outage, subject, apps as [LoadedApp, LoadedApp]);
-    }, 40_000);
-
-    afterAll(async () => {
-      await Promise.all(apps.map((app) => app.close()));
-      await subject?.stop();
-    });
+      story = await playUndisturbed(outage);
+      apps = [story.strict, story.lenient];
+    }, 60_000);
 
     it("answers every request within its deadline", () => {
       for (const app of apps) {
@@ -88,7 +88,13 @@ export function outageSuite(outage: Outage): void {
     });
 
     it("has charged what it admitted, and nothing that timed out", () => {
-      for (const app of apps) expectCharges(outage, app, story);
+      for (const app of apps) {
+        const { least, most } = chargedBetween(outage, app, story);
+        const [first = -1, second = -1] = story.used.get(app) ?? [];
+        expect(second).toBe(first);
+        expect(first).toBeGreaterThanOrEqual(least);
+        expect(first).toBeLessThanOrEqual(most);
+      }
     });
 
     it("tells of the loss and of the return once each", () => {
@@ -104,32 +110,49 @@ export function outageSuite(outage: Outage): void {
   });
 }
 
-async function openApp(
-  storageUri: string,
-  { strategies }: Outage,
-  inMemoryFallbackEnabled: boolean,
-): Promise<LoadedApp> {
-  const keyPrefix = inMemoryFallbackEnabled ? "lenient" : "strict";
-  const limiter = { storageUri, storageTimeout: DEADLINE_MS, keyPrefix, inMemoryFallbackEnabled };
-  const app = new LoadedApp({ limiter, strategies });
-  await app.listen();
-  // The storage's code is loaded, and the connection is made.
-  await until("the storage is there", async () => {
-    const { allowed } = await app.limiter.hit("1 per second", `${performance.now()}`);
-    return allowed && (await app.limiter.peek("127.0.0.1")).length === 0;
-  });
-  await app.ask({ "x-cost": `${SPENT_BEFORE}` });
-  expect(await app.used()).toEqual([SPENT_BEFORE, SPENT_BEFORE]);
-  app.told.length = 0;
-  app.served.length = 0;
-  return app;
+/** Plays it again when the machine was too busy to play it well. */
+async function playUndisturbed(outage: Outage): Promise<Story> {
+  for (let plays = 1; ; plays++) {
+    const story = await stage(outage);
+    if (story.stalls.longestMs < LONGEST_STALL_MS || plays === MOST_PLAYS) return story;
+  }
 }
 
-async function play(
-  outage: Outage,
-  subject: Subject,
-  apps: readonly [LoadedApp, LoadedApp],
-): Promise<Story> {
+/** Plays it with a server and apps of its own, which are gone afterwards. */
+async function stage(outage: Outage): Promise<Story> {
+  const subject = await outage.start();
+  const strict = openApp(subject.storageUri, outage, false);
+  const lenient = openApp(subject.storageUri, outage, true);
+  try {
+    for (const app of [strict, lenient]) await makeReady(app);
+    return await play(outage, subject, strict, lenient);
+  } finally {
+    await Promise.all([strict.close(), lenient.close()]);
+    await subject.stop();
+  }
+}
+
+function openApp(storageUri: string, { strategies }: Outage, inMemoryFallbackEnabled: boolean): LoadedApp {
+  const keyPrefix = inMemoryFallbackEnabled ? "lenient" : "strict";
+  const limiter = { storageUri, storageTimeout: DEADLINE_MS, keyPrefix, inMemoryFallbackEnabled };
+  return new LoadedApp({ limiter, strategies });
+}
+
+/** The storage's code is loaded, the connection is made, and half of the limits is spent. */
+async function makeReady(app: LoadedApp): Promise<void> {
+  await app.listen();
+  await until("the storage is there", async () => {
+    await app.limiter.hit("1 per second", `${performance.now()}`);
+    return app.told.length % 2 === 0;
+  });
+  expect(await app.ask({ "x-cost": `${SPENT_BEFORE}` })).toBe(200);
+  await until("it is spent", async () => (await app.used()).every((used) => used === SPENT_BEFORE));
+  app.told.length = 0;
+  app.served.length = 0;
+}
+
+async function play(outage: Outage, subject: Subject, strict: LoadedApp, lenient: LoadedApp): Promise<Story> {
+  const apps = [strict, lenient];
   const stalls = new LoopStalls();
   for (const app of apps) app.load();
   await servedMore(apps);
@@ -139,13 +162,13 @@ async function play(
   await sleep((outage.lastsMs ?? 0) - (performance.now() - brokenAt));
   await subject.mend();
   const mendedAt = performance.now();
-  await until("both are back", async () => apps.every(({ told }) => told.length > 1));
+  await until("both are back", async () => apps.every(({ told }) => told.at(-1)?.event === "back"));
   await servedMore(apps);
   await Promise.all(apps.map((app) => app.unload()));
   stalls.stop();
   const used = new Map<LoadedApp, readonly number[]>();
-  for (const app of apps) used.set(app, await settledUse(outage, app));
-  return { strict: apps[0], lenient: apps[1], stalls, mendedAt, used };
+  for (const app of apps) used.set(app, await settledUse(app, chargedBetween(outage, app, { strict })));
+  return { strict, lenient, stalls, mendedAt, used };
 }
 
 async function servedMore(apps: readonly LoadedApp[]): Promise<void> {
@@ -156,38 +179,39 @@ async function servedMore(apps: readonly LoadedApp[]): Promise<void> {
 }
 
 /** What is given back late takes a moment. What never becomes right is given as it is. */
-async function settledUse(outage: Outage, app: LoadedApp): Promise<number[]> {
-  const expected = toldByServer(outage, app);
+async function settledUse(app: LoadedApp, charged: Range): Promise<readonly number[]> {
   let used = await app.used();
-  for (let i = 0; i < 50 && used.some((one) => one !== expected); i++) {
+  for (let i = 0; i < 50 && !isWithin(used, charged); i++) {
     await sleep(20);
     used = await app.used();
   }
   return used;
 }
 
-/** How much the server has told clients to be charged, by what they were answered. */
-function toldByServer({ counts }: Outage, { served, told }: LoadedApp): number {
-  const admitted = served.filter(({ remaining }) => remaining !== undefined);
-  if (counts === "forgotten") {
-    const backAt = told.at(-1)?.at ?? 0;
-    return admitted.filter(({ arrivedAt }) => arrivedAt >= backAt).length;
-  }
-  return SPENT_BEFORE + admitted.filter(({ remaining = 0 }) => remaining < SPENT_BEFORE).length;
+/** Requests that were admitted, by what their first limit had left. */
+function admitted({ served }: LoadedApp, hasRoom: (remaining: number) => boolean): number {
+  return served.filter(({ remaining }) => remaining !== undefined && hasRoom(remaining)).length;
 }
 
-function expectCharges(outage: Outage, app: LoadedApp, { used }: Story): void {
-  const expected = toldByServer(outage, app);
-  const [first = -1, second = -1] = used.get(app) ?? [];
-  if (outage.counts !== "unheard") {
-    expect([first, second]).toEqual([expected, expected]);
-    return;
+/** At least, and at most, so much must be charged by what clients were answered. */
+function chargedBetween({ counts }: Outage, app: LoadedApp, { strict }: Pick<Story, "strict">): Range {
+  const before = SPENT_BEFORE + admitted(app, (remaining) => remaining < SPENT_BEFORE);
+  const after = admitted(app, (remaining) => remaining >= SPENT_BEFORE);
+  if (counts === "kept") return { least: before, most: before };
+  if (counts === "unheard") {
+    const unanswered = app.served.length - (before - SPENT_BEFORE);
+    return { least: before, most: before + unanswered };
   }
-  const unanswered = app.served.filter(({ remaining = AMOUNT }) => remaining >= SPENT_BEFORE).length;
-  for (const one of [first, second]) {
-    expect(one).toBeGreaterThanOrEqual(expected);
-    expect(one).toBeLessThanOrEqual(expected + unanswered);
-  }
+  // The one that falls back cannot tell memory from a server that begins anew, until it says that this is back.
+  const backAt = app === strict ? 0 : (app.told.at(-1)?.at ?? 0);
+  const least = app.served.filter(
+    ({ arrivedAt, remaining = 0 }) => arrivedAt >= backAt && remaining >= SPENT_BEFORE,
+  );
+  return { least: least.length, most: after };
+}
+
+function isWithin(used: readonly number[], { least, most }: Range): boolean {
+  return used.length === 2 && used.every((one) => one >= least && one <= most);
 }
 
 /** What this process stood still after the deadline, on a machine that does other things too, is nobody's fault. */

@@ -43,12 +43,14 @@ class Road {
     // TCP has no holes: what follows lost bytes is lost, too.
     if (weather.kind === "black hole" && weather.swallows === this.#direction) this.#isLost = true;
     if (this.#isLost) return;
-    this.#last = this.#last.then(() => this.#deliver(chunk, weather));
+    const dueAt = performance.now() + (weather.kind === "slow" ? weather.delayMs : 0);
+    this.#last = this.#last.then(() => this.#deliver(chunk, dueAt, weather.kind === "crumbling"));
   }
 
-  async #deliver(chunk: Buffer, weather: Weather): Promise<void> {
-    if (weather.kind === "slow") await sleep(weather.delayMs);
-    if (weather.kind !== "crumbling") {
+  async #deliver(chunk: Buffer, dueAt: number, isCrumbled: boolean): Promise<void> {
+    const delayMs = dueAt - performance.now();
+    if (delayMs > 0) await sleep(delayMs);
+    if (!isCrumbled) {
       this.#to.write(chunk);
       return;
     }
