@@ -39,7 +39,10 @@ const SPENT_BEFORE = AMOUNT / 2;
 /** Requests before, and after, the outage. */
 const CALM_REQUESTS = 200;
 
-/** When this process stood still for longer in one piece, requests timed out because of it: that proves nothing. */
+/** A probe that was missed on a busy machine is followed by one after twice as long. */
+const LONGEST_RETURN_MS = 20_000;
+
+/** A process that stood still for longer may have lost a storage that was well: what it tells proves nothing then. */
 const LONGEST_STALL_MS = DEADLINE_MS / 2;
 const MOST_PLAYS = 3;
 
@@ -110,11 +113,12 @@ export function outageSuite(outage: Outage): void {
   });
 }
 
-/** Plays it again when the machine was too busy to play it well. */
+/** Plays it again when the machine was too busy for it. */
 async function playUndisturbed(outage: Outage): Promise<Story> {
   for (let plays = 1; ; plays++) {
     const story = await stage(outage);
-    if (story.stalls.longestMs < LONGEST_STALL_MS || plays === MOST_PLAYS) return story;
+    const isPlain = [story.strict, story.lenient].every(({ told }) => told.length === 2);
+    if (isPlain || story.stalls.longestMs < LONGEST_STALL_MS || plays === MOST_PLAYS) return story;
   }
 }
 
@@ -162,7 +166,8 @@ async function play(outage: Outage, subject: Subject, strict: LoadedApp, lenient
   await sleep((outage.lastsMs ?? 0) - (performance.now() - brokenAt));
   await subject.mend();
   const mendedAt = performance.now();
-  await until("both are back", async () => apps.every(({ told }) => told.at(-1)?.event === "back"));
+  const areBack = async () => apps.every(({ told }) => told.at(-1)?.event === "back");
+  await until("both are back", areBack, LONGEST_RETURN_MS);
   await servedMore(apps);
   await Promise.all(apps.map((app) => app.unload()));
   stalls.stop();

@@ -110,7 +110,6 @@ const clusterWithout = (node: number) => async (): Promise<Subject> => {
 outageSuite({
   fault: "the node of a Cluster that holds the counters is killed, has no replica, and comes back",
   counts: "forgotten",
-  lastsMs: 2500,
   reconnects: true,
   strategies: ["moving-window", "fixed-window"],
   start: clusterWithout(NODE_OF_CLIENTS),
