@@ -9,7 +9,7 @@ import { until } from "../helpers/server-process.js";
 import { startRedis } from "../helpers/servers.js";
 import { startTcpProxy, type TcpProxy } from "../helpers/tcp-proxy.js";
 import { claim, freshClient, policy } from "./claims.js";
-import { callsOf, forAllTests, openClient, openStorage } from "./connections.js";
+import { callsOf, forAllTests, openClient, openStorage, writesOf } from "./connections.js";
 
 const redis = forAllTests(startRedis);
 
@@ -73,6 +73,7 @@ test("what timed out in a black hole is not charged by a client that sends it ag
   const one = claim(policy("fixed-window", 1000, 1, "year"));
   await storage.hit([one], ALL_OR_NOTHING);
   await direct.config("RESETSTAT");
+  const written = await writesOf(direct);
   proxy.weather = { kind: "black hole", swallows: "requests" };
   const startedAt = performance.now();
   expect(await hits(storage, 64, [one])).toEqual({ admitted: 0, failed: 64 });
@@ -81,6 +82,8 @@ test("what timed out in a black hole is not charged by a client that sends it ag
   proxy.cut();
   await until("it is sent again", async () => (await callsOf(direct, "evalsha")) > 0);
   await until("there is nothing on its way", () => storage.check());
+  // Nothing was charged, not even to be given back.
+  expect(await writesOf(direct)).toBe(written);
   expect(await used([one])).toEqual([1]);
   expect(await hits(storage, 10, [one])).toEqual({ admitted: 10, failed: 0 });
   expect(await used([one])).toEqual([11]);

@@ -1,8 +1,10 @@
 import { Limiter } from "express-limits";
 import { expect, onTestFinished, test } from "vitest";
+import { ALL_OR_NOTHING } from "../../src/core/storage.js";
 import { until } from "../helpers/server-process.js";
 import { startRedis } from "../helpers/servers.js";
-import { forAllTests, openClient, openStorage } from "./connections.js";
+import { claim, policy } from "./claims.js";
+import { callsOf, forAllTests, openClient, openStorage, writesOf } from "./connections.js";
 
 const TIMEOUT_MS = 100;
 const LIMIT = "10 per day";
@@ -31,4 +33,21 @@ test.each([1, 5, 9])("an answer that is read %i ms after the deadline charges no
   const other = new Limiter({ storage, keyPrefix: `late-${lateMs}` });
   onTestFinished(() => other.close());
   await until("what was charged is given back", async () => (await other.test(LIMIT, "ann")).used === 1);
+});
+
+test("what timed out while Redis hung charges nothing when it goes on, not even for a moment", async () => {
+  const server = await startRedis();
+  onTestFinished(() => server.stop());
+  const client = openClient(server.port);
+  const storage = openStorage(client, { commandTimeoutMs: TIMEOUT_MS, maxBatch: 8 });
+  const one = claim(policy("fixed-window", 1000, 1, "year"));
+  await storage.hit([one], ALL_OR_NOTHING);
+  const written = await writesOf(client);
+  server.pause();
+  const hits = Array.from({ length: 64 }, () => storage.hit([one], ALL_OR_NOTHING));
+  for (const hit of hits) await expect(hit).rejects.toMatchObject({ code: "STORAGE" });
+  server.resume();
+  await until("Redis has worked off what it was sent", () => storage.check());
+  expect(await callsOf(client, "evalsha")).toBeGreaterThan(1);
+  expect(await writesOf(client)).toBe(written);
 });
