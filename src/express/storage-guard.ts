@@ -91,13 +91,13 @@ export class StorageGuard {
       return this.#goOnWithFallback(claims, options, this.#failed(error));
     }
     if (!isPromise(verdicts)) {
-      this.#succeeded();
+      this.#decided(claims, mode, verdicts);
       return verdicts;
     }
     const askedAt = performance.now();
     return this.#deadlines.race(verdicts).then(
       (decided) => {
-        this.#succeeded();
+        this.#decided(claims, mode, decided);
         return decided;
       },
       (error) => {
@@ -243,8 +243,10 @@ export class StorageGuard {
     return new StorageError(`The ${this.storage.name} storage is not there.`);
   }
 
-  #succeeded(): void {
+  /** A refusal says nothing about a storage that was lost: a server that cannot write can still refuse. */
+  #decided(claims: readonly Claim[], mode: HitOptions["mode"], verdicts: readonly Verdict[]): void {
     if (this.#failures === 0) return;
+    if (!chargesOf(claims, verdicts, mode).some(({ claim }) => claim.cost > 0)) return;
     this.#failures = 1;
     if (this.#losses <= MOST_LOSSES) this.#recovered();
   }
