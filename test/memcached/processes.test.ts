@@ -85,6 +85,25 @@ describe("four processes with 64 hits in flight each", { timeout: 60_000 }, () =
     });
   });
 
+  it("admit every one of the hits that fit exactly into three limits", async () => {
+    const choice = { strategy: "fixed-window", amounts: [1200, 800, 1000] } as const;
+    await rounds(async (round) => {
+      const { key, admitted, failed } = await play(choice, round);
+      expect({ admitted, failed }).toEqual({ admitted: PROCESSES * ROUND.hits, failed: 0 });
+      expect(await leftOf(choice, key)).toEqual([400, 0, 200]);
+    });
+  });
+
+  it("never admit more than the narrowest of three limits while every third hit is given back", async () => {
+    const choice = { strategy: "fixed-window", amounts: [900, 300, 500], refundEvery: 3 } as const;
+    await rounds(async (round) => {
+      const { key, admitted, failed } = await play(choice, round);
+      expect(failed).toBe(0);
+      expect(admitted).toBeLessThanOrEqual(300);
+      expect(await leftOf(choice, key)).toEqual([900 - admitted, 300 - admitted, 500 - admitted]);
+    });
+  });
+
   it.each(STRATEGY_NAMES)("never admit more by %s while every third hit is given back", async (strategy) => {
     const choice = { strategy, amounts: [300], refundEvery: 3 };
     await rounds(async (round) => {

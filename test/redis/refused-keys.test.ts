@@ -13,7 +13,7 @@ test.each(Object.entries(LOSSES))(
   async (_, lose) => {
     const server = await startRedis();
     onTestFinished(() => server.stop());
-    const limiter = new Limiter({ storageUri: server.uri });
+    const limiter = new Limiter({ storageUri: server.uri, storageTimeout: 5000 });
     onTestFinished(() => limiter.close());
     const told: string[] = [];
     limiter.on("storageError", () => told.push("lost")).on("storageRecovered", () => told.push("back"));
