@@ -65,6 +65,8 @@ export class LoadedApp {
       res.status(error.status ?? 500).end();
     });
     this.#server = createServer(app);
+    // Else a connection that rested for five seconds may be closed just when a client takes it again.
+    this.#server.keepAliveTimeout = 0;
   }
 
   async listen(): Promise<void> {
