@@ -80,6 +80,8 @@ export function commonOutages({ name, start, strategies }: LosableServer): void 
     outageSuite({
       fault: `the way to ${name} swallows ${swallows} until the connection is cut`,
       counts: swallows === "requests" ? "kept" : "unheard",
+      // All answers that are on their way have been read by then.
+      lastsMs: 500,
       reconnects: true,
       strategies,
       start: serverBehind(

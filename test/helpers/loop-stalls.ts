@@ -1,5 +1,5 @@
 /** Shorter gaps between two looks are the ordinary turns of the event loop. */
-const SHORTEST_STALL_MS = 4;
+const SHORTEST_STALL_MS = 2;
 
 interface Stall {
   readonly from: number;

@@ -42,7 +42,7 @@ const CALM_REQUESTS = 200;
 /** A probe that was missed on a busy machine is followed by one after twice as long. */
 const LONGEST_RETURN_MS = 20_000;
 
-/** A process that stood still for longer may have lost a storage that was well: what it tells proves nothing then. */
+/** A process that stood still for longer may have lost a storage that was well, or what it was answered. */
 const LONGEST_STALL_MS = DEADLINE_MS / 2;
 const MOST_PLAYS = 3;
 
@@ -78,9 +78,7 @@ export function outageSuite(outage: Outage): void {
     it("answers every request within its deadline", () => {
       for (const app of apps) {
         expect(app.statuses).not.toContain(0);
-        expect(Math.max(...app.served.map((one) => waitMs(one, story.stalls)))).toBeLessThan(
-          DEADLINE_MS + SLACK_MS,
-        );
+        expect(longestWaitMs(app, story)).toBeLessThan(DEADLINE_MS + SLACK_MS);
       }
     });
 
@@ -105,10 +103,7 @@ export function outageSuite(outage: Outage): void {
     });
 
     it("counts in the storage again from the next probe on", () => {
-      for (const { told } of apps) {
-        const [lostAt = 0, backAt = 0] = told.map(({ at }) => at);
-        expect(backAt - lostAt).toBeLessThan(latestReturnMs(outage, story.mendedAt - lostAt));
-      }
+      for (const app of apps) expect(awayMs(app)).toBeLessThan(latestReturnMs(outage, app, story));
     });
   });
 }
@@ -117,9 +112,18 @@ export function outageSuite(outage: Outage): void {
 async function playUndisturbed(outage: Outage): Promise<Story> {
   for (let plays = 1; ; plays++) {
     const story = await stage(outage);
-    const isPlain = [story.strict, story.lenient].every(({ told }) => told.length === 2);
-    if (isPlain || story.stalls.longestMs < LONGEST_STALL_MS || plays === MOST_PLAYS) return story;
+    const isDisturbed = story.stalls.longestMs > LONGEST_STALL_MS && !isAsPromised(outage, story);
+    if (!isDisturbed || plays === MOST_PLAYS) return story;
   }
+}
+
+function isAsPromised(outage: Outage, story: Story): boolean {
+  return [story.strict, story.lenient].every((app) => {
+    const used = story.used.get(app) ?? [];
+    const isExact = app.told.length === 2 && isWithin(used, chargedBetween(outage, app, story));
+    const isInTime = longestWaitMs(app, story) < DEADLINE_MS + SLACK_MS;
+    return isExact && isInTime && awayMs(app) < latestReturnMs(outage, app, story);
+  });
 }
 
 /** Plays it with a server and apps of its own, which are gone afterwards. */
@@ -142,15 +146,18 @@ function openApp(storageUri: string, { strategies }: Outage, inMemoryFallbackEna
   return new LoadedApp({ limiter, strategies });
 }
 
+/** What it says comes from the storage, and not from memory. */
+const isWell = ({ told }: LoadedApp): boolean => told.at(-1)?.event !== "lost";
+
 /** The storage's code is loaded, the connection is made, and half of the limits is spent. */
 async function makeReady(app: LoadedApp): Promise<void> {
   await app.listen();
-  await until("the storage is there", async () => {
-    await app.limiter.hit("1 per second", `${performance.now()}`);
-    return app.told.length % 2 === 0;
+  await until("half of the limits is spent", async () => {
+    await app.limiter.clear("127.0.0.1");
+    await app.ask({ "x-cost": `${SPENT_BEFORE}` });
+    const used = await app.used();
+    return isWell(app) && used.length === 2 && used.every((one) => one === SPENT_BEFORE);
   });
-  expect(await app.ask({ "x-cost": `${SPENT_BEFORE}` })).toBe(200);
-  await until("it is spent", async () => (await app.used()).every((used) => used === SPENT_BEFORE));
   app.told.length = 0;
   app.served.length = 0;
 }
@@ -185,10 +192,12 @@ async function servedMore(apps: readonly LoadedApp[]): Promise<void> {
 
 /** What is given back late takes a moment. What never becomes right is given as it is. */
 async function settledUse(app: LoadedApp, charged: Range): Promise<readonly number[]> {
-  let used = await app.used();
-  for (let i = 0; i < 50 && !isWithin(used, charged); i++) {
-    await sleep(20);
-    used = await app.used();
+  let used: readonly number[] = [];
+  for (let i = 0; i < 100 && !isWithin(used, charged); i++) {
+    if (i > 0) await sleep(20);
+    // It may be lost once more on a busy machine; then it says nothing, or what memory says.
+    const counted = await app.used().catch(() => used);
+    if (isWell(app)) used = counted;
   }
   return used;
 }
@@ -220,15 +229,22 @@ function isWithin(used: readonly number[], { least, most }: Range): boolean {
 }
 
 /** What this process stood still after the deadline, on a machine that does other things too, is nobody's fault. */
-function waitMs(
-  { arrivedAt, answeredAt = Number.POSITIVE_INFINITY }: LoadedApp["served"][number],
-  stalls: LoopStalls,
-): number {
-  return answeredAt - arrivedAt - stalls.msBetween(arrivedAt + DEADLINE_MS, answeredAt);
+function longestWaitMs({ served }: LoadedApp, { stalls }: Story): number {
+  const waits = served.map(({ arrivedAt, answeredAt = Number.POSITIVE_INFINITY }) => {
+    return answeredAt - arrivedAt - stalls.msBetween(arrivedAt + DEADLINE_MS, answeredAt);
+  });
+  return Math.max(...waits);
+}
+
+/** From the loss to the return. */
+function awayMs({ told }: LoadedApp): number {
+  const [lostAt = 0, backAt = Number.POSITIVE_INFINITY] = told.map(({ at }) => at);
+  return backAt - lostAt;
 }
 
 /** Probes come 1, 2, 4, … seconds after each other, and take as long as a check and a hit may take. */
-function latestReturnMs({ reconnects = false }: Outage, mendedAfterMs: number): number {
+function latestReturnMs({ reconnects = false }: Outage, { told }: LoadedApp, { mendedAt }: Story): number {
+  const mendedAfterMs = mendedAt - (told[0]?.at ?? 0);
   let [probeAt, pauseMs] = [1000, 1000];
   const next = () => {
     pauseMs *= 2;
