@@ -116,7 +116,7 @@ function addClaim(
   const { scope } = counter;
   const parts = { policy, place, owner: who.part, cost, role, who: who.key, scope } as const;
   const claim = new RequestClaim(parts, bound, counter);
-  phase.claims.push(claim);
+  phase.claim(claim);
   if (bound.options.observe === true) phase.hasObserved = true;
   return claim;
 }
@@ -125,11 +125,11 @@ function addClaim(
 function addMetaClaims(phase: LimitedRequest, parent: RequestClaim, who: Identity): void {
   const { bound, counter, policy: limit } = parent;
   for (const policy of bound.metaPolicies) {
-    phase.claims.push(metaClaim(phase, parent, breachCounter(counter, limit), policy, who, 1));
+    phase.claim(metaClaim(phase, parent, breachCounter(counter, limit), policy, who, 1));
   }
   if (bound.blockMs !== undefined) {
     const block = blockCounter(counter, limit);
-    phase.claims.push(metaClaim(phase, parent, block, BLOCK_POLICY, who, bound.blockMs));
+    phase.claim(metaClaim(phase, parent, block, BLOCK_POLICY, who, bound.blockMs));
   }
 }
 

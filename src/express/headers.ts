@@ -49,7 +49,7 @@ export function writeClassicHeaders(
   { claim, verdict }: DecidedClaim,
   now: EpochMilliseconds,
 ): void {
-  const { setHeader } = res;
+  const setHeader: ServerResponse["setHeader"] = Reflect.get(res, "setHeader");
   if (names.limit !== false) setHeader.call(res, names.limit, String(policyToTell(claim).capacity));
   if (names.remaining !== false) setHeader.call(res, names.remaining, String(verdict.remaining));
   if (names.reset !== false) {

@@ -4,7 +4,7 @@ import { writeClassicHeaders, writeStandardHeaders } from "./headers.js";
 import type { LimiterCore } from "./limiter-core.js";
 import { offerRateLimit } from "./request-info.js";
 import type { DecidedClaim, RequestState } from "./request-state.js";
-import { isMetBySeveral } from "./request-state.js";
+import { isMetBySeveral } from "./request-states.js";
 import { isShowable, nearestToItsEnd } from "./shown-limits.js";
 
 interface Shown {
