@@ -1,8 +1,15 @@
 import type { Request, Response } from "express";
 import type { BoundLimit } from "./bound-limit.js";
+import type { KeyFunction } from "./key-functions.js";
 import type { LimiterCore } from "./limiter-core.js";
 import type { Phases } from "./phases.js";
 import type { RequestClaim, RequestState } from "./request-state.js";
+
+/** Who is counted: as the key function said, and as keys hold it. */
+export interface Identity {
+  readonly key: string;
+  readonly part: string;
+}
 
 const NONE: readonly never[] = [];
 
@@ -14,6 +21,9 @@ export class LimitedRequest {
   readonly res: Response;
   readonly state: RequestState;
   claims: readonly RequestClaim[] = NONE;
+  /** What a key function said that gives addresses: the same to every limit, so it is asked once. */
+  addressedBy: KeyFunction | undefined;
+  address: Identity | undefined;
   /** Some claims only watch. */
   hasObserved = false;
   /** Limits of which a function said "none of my own", or that do not apply to this method. */

@@ -1,5 +1,5 @@
 import type { App, ExpressRequest, Router } from "./express-internals.js";
-import { appOf, routerOf } from "./express-internals.js";
+import { appOf, propertyOf, routerOf } from "./express-internals.js";
 import type { Marks } from "./marks.js";
 import { isFresh, pathInApp, type RouteLookup, RouteLookups } from "./route-lookup.js";
 
@@ -40,21 +40,21 @@ export class LookupCache {
     const router = app === undefined ? undefined : routerOf(app);
     if (app === undefined || router === undefined) return undefined;
     const path = pathInApp(req);
-    if (path.length > LONGEST_CACHED_PATH) return this.#lookUp(app, router, path, req);
+    const method = propertyOf(req, "method") ?? "GET";
+    if (path.length > LONGEST_CACHED_PATH) return this.#lookUp(app, router, path, method);
     const cache = this.#cacheOf(router);
-    const method = req.method ?? "GET";
     const found = cache.young.get(method)?.get(path);
     if (found !== undefined && isFresh(found)) return found;
     const aged = cache.old.get(method)?.get(path);
     const own = copyOf(path);
-    const lookup = aged !== undefined && isFresh(aged) ? aged : this.#lookUp(app, router, own, req);
+    const lookup = aged !== undefined && isFresh(aged) ? aged : this.#lookUp(app, router, own, method);
     remember(cache, method, own, lookup);
     return lookup;
   }
 
-  #lookUp(app: App, router: Router, path: string, req: ExpressRequest): RouteLookup {
+  #lookUp(app: App, router: Router, path: string, method: string): RouteLookup {
     const { rest, pattern } = this.#placeOf(app, path);
-    return this.#lookups.lookUp(router, rest, req.method ?? "GET", pattern);
+    return this.#lookups.lookUp(router, rest, method, pattern);
   }
 
   /** The path as the app's own router sees it, and the pattern of all mounts before it. */

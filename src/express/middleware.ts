@@ -6,7 +6,7 @@ import type { BoundLimit } from "./bound-limit.js";
 import { ClientDenied } from "./client-denied.js";
 import type { WantedLimit } from "./counters.js";
 import { evaluate } from "./evaluate-request.js";
-import type { Handle } from "./express-internals.js";
+import { type Handle, propertyOf } from "./express-internals.js";
 import { giveBack } from "./give-back.js";
 import { LimitedRequest } from "./limited-request.js";
 import type { LimiterCore } from "./limiter-core.js";
@@ -99,7 +99,7 @@ function decideGlobal(request: LimitedRequest): MaybePromise<Outcome> {
 
 /** Node forgets the address when the client hangs up, unless it was read before: limits may ask for it later. */
 function rememberAddress(req: Request): void {
-  void req.socket?.remoteAddress;
+  void propertyOf(req, "socket")?.remoteAddress;
 }
 
 function decideUndecided(request: LimitedRequest): MaybePromise<Outcome> {
@@ -127,7 +127,7 @@ function limitsFrom(
   { core, phases, req, state }: LimitedRequest,
   { placed, handle }: Here,
 ): readonly WantedLimit[] {
-  const route: unknown = req.route;
+  const route: unknown = propertyOf(req, "route");
   const known = state.lookup?.runs.get(handle);
   if (known !== undefined && known.route === route) return known.limits;
   const counterOf = (bound: BoundLimit, its: Handle) =>
@@ -174,8 +174,9 @@ function isUnseen(bound: BoundLimit, lookup: RouteLookup | undefined): boolean {
 /** The look-ahead of the global phase covers this place, or a fresh one is made from here. */
 function lookAgain(core: LimiterCore, handle: Handle, req: Request, state: RequestState): void {
   const { lookup } = state;
+  const route: unknown = propertyOf(req, "route");
   const isCovered =
-    lookup?.candidates.some((candidate) => candidate.route === (req.route as unknown)) === true ||
+    lookup?.candidates.some((candidate) => candidate.route === route) === true ||
     lookup?.mounted.some((mounted) => mounted.handle === handle) === true;
   if (!isCovered) state.lookup = core.lookups.forRequest(req) ?? lookup;
 }

@@ -49,6 +49,8 @@ export class RequestState {
   readonly req: object;
   /** The state of the limiter that met this request before. */
   readonly earlier: RequestState | undefined;
+  /** No other limiter has met this request. */
+  isAlone: boolean;
   lookup: RouteLookup | undefined;
   /** Exemptions that ran as middleware. */
   lifted: Lifted = NOTHING_LIFTED;
@@ -73,5 +75,7 @@ export class RequestState {
     this.owner = owner;
     this.req = req;
     this.earlier = earlier;
+    this.isAlone = earlier === undefined;
+    if (earlier !== undefined) earlier.isAlone = false;
   }
 }

@@ -1,3 +1,4 @@
+import { propertyOf } from "./express-internals.js";
 import { RequestState } from "./request-state.js";
 
 /** Whoever extends it gives its private fields to the object that it is handed, and not to a new one. */
@@ -69,11 +70,6 @@ export function statesOf(req: object): RequestState[] {
   return states;
 }
 
-/** Has more than one limiter met this request? */
-export function isMetBySeveral(req: object): boolean {
-  return latestOf(req)?.earlier !== undefined;
-}
-
 /** A request that was made from another may have its list of raw headers, and is a request of its own. */
 function latestOf(req: object): RequestState | undefined {
   const headers = rawHeadersOf(req);
@@ -87,8 +83,7 @@ function keep(req: object, state: RequestState): void {
   KEEPER.set(isFree ? headers : req, state);
 }
 
-/** Reflect.get: a plain access takes several times as long, since Express changed the request's prototype. */
-function rawHeadersOf(req: object): object | undefined {
-  const headers: unknown = Reflect.get(req, "rawHeaders");
+function rawHeadersOf(req: object & { readonly rawHeaders?: unknown }): object | undefined {
+  const headers = propertyOf(req, "rawHeaders");
   return Array.isArray(headers) ? headers : undefined;
 }

@@ -1,7 +1,14 @@
 import { type BoundLimit, countedMethod } from "./bound-limit.js";
 import type { WantedLimit } from "./counters.js";
 import type { App, ExpressRequest, Handle, Layer, LayerMatch, Route, Router } from "./express-internals.js";
-import { dispatchedMethod, handlesMethod, matchLayer, pathnameOf, routerOf } from "./express-internals.js";
+import {
+  dispatchedMethod,
+  handlesMethod,
+  matchLayer,
+  pathnameOf,
+  propertyOf,
+  routerOf,
+} from "./express-internals.js";
 import { type Lifted, liftBoth, type Mark, type Marks, NOTHING_LIFTED } from "./marks.js";
 import { isMountedAt, isWildcard, MountPatterns, routePattern } from "./patterns.js";
 
@@ -210,7 +217,7 @@ export function isFresh(lookup: RouteLookup): boolean {
 /** The path of a request as its app's own router sees it. */
 export function pathInApp(req: ExpressRequest): string {
   const pathname = pathnameOf(req);
-  const { baseUrl } = req;
+  const baseUrl = propertyOf(req, "baseUrl");
   if (baseUrl === undefined || baseUrl === "") return pathname;
   const isMountItself = pathname === "/" && !(req.originalUrl ?? "").startsWith(`${baseUrl}/`);
   return isMountItself ? baseUrl : baseUrl + pathname;

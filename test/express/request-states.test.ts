@@ -1,6 +1,6 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { existingState, isMetBySeveral, stateOf, statesOf } from "../../src/express/request-states.js";
+import { existingState, stateOf, statesOf } from "../../src/express/request-states.js";
 
 const limiter = {};
 const other = {};
@@ -23,9 +23,9 @@ describe("the states of a request", () => {
   it("are one for each limiter, in the order in which they met it", () => {
     const req = request();
     const first = stateOf(limiter, req);
-    expect(isMetBySeveral(req)).toBe(false);
+    expect(first.isAlone).toBe(true);
     const second = stateOf(other, req);
-    expect(isMetBySeveral(req)).toBe(true);
+    expect([first.isAlone, second.isAlone]).toEqual([false, false]);
     expect(statesOf(req)).toEqual([first, second]);
     expect(stateOf(limiter, req)).toBe(first);
   });
