@@ -205,10 +205,10 @@ export class RouteLookups {
   }
 }
 
-/** Are the stacks that a look-up read still as they were? */
+/** Are the stacks that a look-up read still as they were? Each of Express's routers has a shape of its own, too. */
 export function isFresh(lookup: RouteLookup): boolean {
   for (const { holder, length, last } of lookup.read) {
-    const { stack } = holder;
+    const stack = propertyOf(holder, "stack");
     if (stack.length !== length || stack[length - 1] !== last) return false;
   }
   return true;
