@@ -3,7 +3,7 @@
  * Express 4 and router 2.0 to 2.2 answer `true` and keep the match on the layer, router 2.3 returns it.
  */
 import type { IncomingMessage } from "node:http";
-import { parse } from "node:url";
+import { nodeModule } from "./node-modules.js";
 
 /** Anything that can stand in a router's stack. */
 // biome-ignore lint/complexity/noBannedTypes: handlers are compared and looked up, never called
@@ -156,7 +156,7 @@ export function pathnameOf(req: IncomingMessage): string {
     ? propertyOf(req as ParsedRequest, "_parsedUrl")
     : undefined;
   if (parsed?._raw === url && typeof parsed.pathname === "string") return parsed.pathname;
-  return plainPathname(url) ?? parse(url).pathname ?? "/";
+  return plainPathname(url) ?? nodeModule("node:url").parse(url).pathname ?? "/";
 }
 
 /** Characters that make Express parse a URL in full: a fragment, blanks, and what is trimmed at the ends. */
