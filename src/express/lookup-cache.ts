@@ -1,5 +1,6 @@
 import type { App, ExpressRequest, Router } from "./express-internals.js";
 import { appOf, propertyOf, routerOf } from "./express-internals.js";
+import { KnownLookups } from "./known-lookups.js";
 import type { Marks } from "./marks.js";
 import { isFresh, pathInApp, type RouteLookup, RouteLookups } from "./route-lookup.js";
 
@@ -17,6 +18,7 @@ interface PathCache {
   young: Generation;
   old: Generation;
   youngSize: number;
+  readonly known: KnownLookups;
 }
 
 /**
@@ -47,7 +49,8 @@ export class LookupCache {
     if (found !== undefined && isFresh(found)) return found;
     const aged = cache.old.get(method)?.get(path);
     const own = copyOf(path);
-    const lookup = aged !== undefined && isFresh(aged) ? aged : this.#lookUp(app, router, own, method);
+    const isAged = aged !== undefined && isFresh(aged);
+    const lookup = isAged ? aged : cache.known.sameAs(this.#lookUp(app, router, own, method));
     remember(cache, method, own, lookup);
     return lookup;
   }
@@ -74,7 +77,7 @@ export class LookupCache {
     }
     const known = this.#caches.get(router);
     if (known !== undefined) return known;
-    const made: PathCache = { young: new Map(), old: new Map(), youngSize: 0 };
+    const made = { young: new Map(), old: new Map(), youngSize: 0, known: new KnownLookups() };
     this.#caches.set(router, made);
     return made;
   }

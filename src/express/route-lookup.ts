@@ -31,6 +31,7 @@ export interface MountedLimit {
 
 /** What will happen to a request, as far as it can be seen without running anything. */
 export interface RouteLookup {
+  readonly method: string;
   /** The pattern of the route that will answer; `undefined` when none does. */
   readonly endpoint: string | undefined;
   /** Routes that match, those before the limiter's own middleware included. */
@@ -49,7 +50,8 @@ export interface RouteLookup {
   readonly read: readonly ReadStack[];
 }
 
-interface ReadStack {
+/** A stack as it was when a look-up read it. */
+export interface ReadStack {
   readonly holder: Router | Route;
   readonly length: number;
   readonly last: Layer | undefined;
@@ -236,6 +238,7 @@ function summarize(walk: Walk): RouteLookup {
   for (const mark of found === undefined ? marks.concat(walk.passed) : marks)
     if (mark.kind === "exempt") lifted = liftBoth(lifted, mark.lifts);
   return {
+    method: walk.method,
     endpoint: first?.pattern,
     candidates,
     mounted,
