@@ -1,4 +1,4 @@
-import { isSameCounter, KeyedClaim } from "./claim.js";
+import { ClientClaim, isSamePlace } from "./claim.js";
 import type { Clock } from "./clock.js";
 import { systemClock } from "./clock.js";
 import type { Decision, LimitDecision, NamedClaim } from "./decision.js";
@@ -93,11 +93,13 @@ export class RateLimiter {
   /** Charges every limit, or none if one has no room. */
   hit(limits: Limits, key: string, options: HitCallOptions = NO_OPTIONS): MaybePromise<Decision> {
     const claims = this.#claims(limits, key, options);
+    // Before the storage: reading a clock waits for all memory that was asked for, and afterwards that is a lot.
+    const now = this.#clock.now();
     const verdicts = this.storage.hit(claims, ALL_OR_NOTHING);
     // Written out: `whenReady` would make a function on every hit.
     return isPromise(verdicts)
       ? verdicts.then((decided) => this.#decision(claims, decided))
-      : this.#decision(claims, verdicts);
+      : toDecision(claims, verdicts, now);
   }
 
   /** Says what {@link hit} would say now, and charges nothing. */
@@ -116,20 +118,16 @@ export class RateLimiter {
     return this.storage.reset(this.#head);
   }
 
-  #claims(limits: Limits, key: string, options: HitCallOptions): KeyedClaim[] {
-    const scope = options.scope ?? "default";
-    const cost = checkCost(options.cost ?? 1);
-    const owner = escapeKeyPart(checkKey(key));
+  #claims(limits: Limits, key: string, options: HitCallOptions): ClientClaim[] {
+    const { scope = "default", cost = 1 } = options;
+    checkCost(cost);
+    checkKey(key);
     const counters = this.#countersOf(limits, scope, options);
     const only = counters[0];
     // A list that grows takes room for 17 at once.
-    if (only !== undefined && counters.length === 1) return [limitClaim(only, owner, cost, key, scope)];
-    const claims: KeyedClaim[] = [];
-    for (const counter of counters) {
-      if (claims.some((claim) => isSameCounter(claim, counter.place, owner))) continue;
-      claims.push(limitClaim(counter, owner, cost, key, scope));
-    }
-    return claims;
+    return only !== undefined && counters.length === 1
+      ? [new ClientClaim(only.policy, only.place, key, scope, cost)]
+      : counters.map(({ policy, place }) => new ClientClaim(policy, place, key, scope, cost));
   }
 
   /** Hot: most callers pass the same text in every call. */
@@ -146,10 +144,11 @@ export class RateLimiter {
     ) {
       return last.counters;
     }
-    const counters = this.#policiesOf(limits, options).map((policy) => ({
-      policy,
-      place: this.#placeOf(policy, scope),
-    }));
+    const counters: Counter[] = [];
+    for (const policy of this.#policiesOf(limits, options)) {
+      const place = this.#placeOf(policy, scope);
+      if (!counters.some((known) => isSamePlace(known.place, place))) counters.push({ policy, place });
+    }
     this.#lastCounters = { limits, scope, strategy, burst, counters };
     return counters;
   }
@@ -258,26 +257,13 @@ function limitDecisions(
   if (claims.length === 1 && claim !== undefined && verdict !== undefined) {
     return [limitDecision(claim, verdict, now)];
   }
-  const limits: LimitDecision[] = [];
-  for (let i = 0; i < claims.length; i++) {
-    const each = claims[i];
+  return claims.flatMap((each, i) => {
     const decided = verdicts[i];
-    if (each !== undefined && decided !== undefined) limits.push(limitDecision(each, decided, now));
-  }
-  return limits;
+    return decided === undefined ? [] : limitDecision(each, decided, now);
+  });
 }
 
-function limitClaim(
-  { policy, place }: Counter,
-  owner: string,
-  cost: number,
-  who: string,
-  scope: string,
-): KeyedClaim {
-  return new KeyedClaim({ policy, place, owner, cost, role: "limit", who, scope });
-}
-
-function checkKey(key: string): string {
-  if (typeof key === "string" && key !== "") return key;
+function checkKey(key: string): void {
+  if (typeof key === "string" && key !== "") return;
   throw new ConfigurationError(`key must be a text that names who is counted, got ${JSON.stringify(key)}.`);
 }
