@@ -3,7 +3,7 @@ import type { Clock } from "./clock.js";
 import { systemClock } from "./clock.js";
 import type { Decision, LimitDecision, NamedClaim } from "./decision.js";
 import { limitDecision, shownIndex } from "./decision.js";
-import { ConfigurationError, UnsupportedStrategyError } from "./errors.js";
+import { ConfigurationError, StorageError, UnsupportedStrategyError } from "./errors.js";
 import { escapeKeyPart, KeyPlace, keyHead } from "./key.js";
 import { parseLimits } from "./parse-limit.js";
 import { createPolicy } from "./policy.js";
@@ -257,10 +257,13 @@ function limitDecisions(
   if (claims.length === 1 && claim !== undefined && verdict !== undefined) {
     return [limitDecision(claim, verdict, now)];
   }
-  return claims.flatMap((each, i) => {
-    const decided = verdicts[i];
-    return decided === undefined ? [] : limitDecision(each, decided, now);
-  });
+  return claims.map((each, i) => limitDecision(each, verdictAt(verdicts, i), now));
+}
+
+function verdictAt(verdicts: readonly Verdict[], index: number): Verdict {
+  const verdict = verdicts[index];
+  if (verdict === undefined) throw new StorageError("The storage gave fewer verdicts than it got claims.");
+  return verdict;
 }
 
 function checkKey(key: string): void {
