@@ -124,10 +124,16 @@ export class RateLimiter {
     checkKey(key);
     const counters = this.#countersOf(limits, scope, options);
     const only = counters[0];
-    // A list that grows takes room for 17 at once.
-    return only !== undefined && counters.length === 1
-      ? [new ClientClaim(only.policy, only.place, key, scope, cost)]
-      : counters.map(({ policy, place }) => new ClientClaim(policy, place, key, scope, cost));
+    if (only !== undefined && counters.length === 1) {
+      return [new ClientClaim(only.policy, only.place, key, scope, cost)];
+    }
+    // A list that grows takes room for 17 at once, and `map` makes a function.
+    const claims = new Array<ClientClaim>(counters.length);
+    for (let i = 0; i < counters.length; i++) {
+      const counter = counters[i];
+      if (counter !== undefined) claims[i] = new ClientClaim(counter.policy, counter.place, key, scope, cost);
+    }
+    return claims;
   }
 
   /** Hot: most callers pass the same text in every call. */
@@ -238,7 +244,7 @@ export function toDecision(
     limit: shown.limit,
     key: shown.key,
     scope: shown.scope,
-    allowed: limits.length === 1 ? shown.allowed : limits.every((limit) => limit.allowed),
+    allowed: limits.length === 1 ? shown.allowed : limits.every(isAllowed),
     used: shown.used,
     remaining: shown.remaining,
     resetAt: shown.resetAt,
@@ -257,7 +263,16 @@ function limitDecisions(
   if (claims.length === 1 && claim !== undefined && verdict !== undefined) {
     return [limitDecision(claim, verdict, now)];
   }
-  return claims.map((each, i) => limitDecision(each, verdictAt(verdicts, i), now));
+  const limits = new Array<LimitDecision>(claims.length);
+  for (let i = 0; i < claims.length; i++) {
+    const each = claims[i];
+    if (each !== undefined) limits[i] = limitDecision(each, verdictAt(verdicts, i), now);
+  }
+  return limits;
+}
+
+function isAllowed({ allowed }: LimitDecision): boolean {
+  return allowed;
 }
 
 function verdictAt(verdicts: readonly Verdict[], index: number): Verdict {

@@ -62,12 +62,17 @@ export class Counters {
   /** Charges the limits of a list, and tests the others: of the list that {@link fitAll} has just found to fit. */
   chargeAll(claims: readonly Claim[], now: StorageInstant): Verdict[] {
     const { changes } = this.#table;
-    return claims.map((claim, i) => {
+    const verdicts = new Array<Verdict>(claims.length);
+    for (let i = 0; i < claims.length; i++) {
+      const claim = claims[i];
+      if (claim === undefined) continue;
       const spot = this.#spotOf(i);
       if (this.#table.changes === changes) this.#segment = this.#table.segmentOf(spot.high);
       else this.#look(spot);
-      return claim.role === "limit" ? this.#chargeAt(spot, claim, now) : this.#testAt(spot, claim, now);
-    });
+      verdicts[i] =
+        claim.role === "limit" ? this.#chargeAt(spot, claim, now) : this.#testAt(spot, claim, now);
+    }
+    return verdicts;
   }
 
   /** Takes a charge back. */
