@@ -15,3 +15,19 @@ export function address(n) {
 const scratch = Buffer.alloc(16);
 
 export const addresses = (count) => Array.from({ length: count }, (_, n) => address(n));
+
+/**
+ * The same addresses as texts that nobody has seen before: `nth(n)` makes one from its bytes, each time anew.
+ *
+ * So do requests: a header's text, or a new connection's address, is made from bytes and forgotten after the
+ * answer. A text that is kept remembers its hash, and is found in a Map by its identity, which no request is.
+ */
+export function freshAddresses(count) {
+  const bytes = Buffer.alloc(count * LONGEST);
+  const ends = new Uint32Array(count);
+  for (let n = 0; n < count; n++) ends[n] = n * LONGEST + bytes.latin1Write(address(n), n * LONGEST);
+  return (n) => bytes.latin1Slice(n * LONGEST, ends[n]);
+}
+
+/** Characters of an address. */
+const LONGEST = 15;

@@ -1,5 +1,5 @@
 import type { NamedClaim } from "./decision.js";
-import type { KeyPlace } from "./key.js";
+import { escapeKeyPart, type KeyPlace } from "./key.js";
 import type { Claim } from "./storage.js";
 import type { Policy } from "./strategy.js";
 
@@ -42,7 +42,49 @@ export class KeyedClaim implements NamedClaim {
   }
 }
 
+/**
+ * A claim of one limit on a client that was named by hand. It escapes the name only when a storage asks for it.
+ *
+ * Made for every hit outside HTTP, and so as small as can be.
+ */
+export class ClientClaim implements NamedClaim {
+  readonly policy: Policy;
+  readonly place: KeyPlace;
+  readonly who: string;
+  readonly scope: string;
+  readonly cost: number;
+
+  constructor(policy: Policy, place: KeyPlace, who: string, scope: string, cost: number) {
+    this.policy = policy;
+    this.place = place;
+    this.who = who;
+    this.scope = scope;
+    this.cost = cost;
+  }
+
+  get role(): "limit" {
+    return "limit";
+  }
+
+  get client(): string {
+    return this.who;
+  }
+
+  get owner(): string {
+    return escapeKeyPart(this.who);
+  }
+
+  get key(): string {
+    return this.place.keyOf(this.owner);
+  }
+}
+
 /** Do both claims mean the same counter of the same client? */
 export function isSameCounter(a: KeyedClaim, place: KeyPlace, owner: string): boolean {
-  return a.owner === owner && (a.place === place || a.place.text === place.text);
+  return a.owner === owner && isSamePlace(a.place, place);
+}
+
+/** Do the keys of both places differ in nothing but the client? */
+export function isSamePlace(a: KeyPlace, b: KeyPlace): boolean {
+  return a === b || a.text === b.text;
 }

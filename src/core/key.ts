@@ -7,6 +7,11 @@ const LONGEST_PART = 120;
 const HASH_MARK = "#";
 const ADDRESS_MARK = "@";
 
+/** By code below 256: 1 for characters that a key part holds an escape for. All codes from 256 on are escaped, too. */
+export const ESCAPED_CODES: Uint8Array = Uint8Array.from({ length: 256 }, (_, code) =>
+  isUnsafe(code) ? 1 : 0,
+);
+
 /**
  * A part of a stored key: printable ASCII, without blank, brace, `%`, `#` and `@`, at most 120 characters.
  *
@@ -15,10 +20,17 @@ const ADDRESS_MARK = "@";
  */
 export function escapeKeyPart(text: string): string {
   if (text.length > LONGEST_PART) return hashed(text);
+  let unsafe = 0;
   for (let i = 0; i < text.length; i++) {
-    if (isUnsafe(text.charCodeAt(i))) return escapeFrom(text, i);
+    const code = text.charCodeAt(i);
+    unsafe |= (ESCAPED_CODES[code & 0xff] ?? 0) | (code >> 8);
   }
-  return text;
+  return unsafe === 0 ? text : escaped(text);
+}
+
+/** Is a text so long that only its hash is stored? */
+export function isHashedPart(text: string): boolean {
+  return text.length > LONGEST_PART;
 }
 
 /** The part that stands for a network address, which no client's own key can be mistaken for. */
@@ -37,6 +49,8 @@ export class KeyPlace {
   readonly counterText: string;
   /** The last part of each key. */
   readonly policyId: string;
+  /** Left here by the storage that met this place last, so that it finds what it knows of it without a search. */
+  record: object | undefined = undefined;
   readonly #head: string;
   readonly #counterTail: string;
   readonly #tail: string;
@@ -78,13 +92,13 @@ function isUnsafe(code: number): boolean {
   );
 }
 
-function escapeFrom(text: string, start: number): string {
-  let escaped = text.slice(0, start);
-  for (let i = start; i < text.length; i++) {
+function escaped(text: string): string {
+  let part = "";
+  for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    escaped += isUnsafe(code) ? `%${code.toString(16).padStart(4, "0")}` : text.charAt(i);
+    part += isUnsafe(code) ? `%${code.toString(16).padStart(4, "0")}` : text.charAt(i);
   }
-  return escaped.length > LONGEST_PART ? hashed(text) : escaped;
+  return part.length > LONGEST_PART ? hashed(text) : part;
 }
 
 function hashed(text: string): string {

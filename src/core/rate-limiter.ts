@@ -1,9 +1,9 @@
-import { isSameCounter, KeyedClaim } from "./claim.js";
+import { ClientClaim, isSamePlace } from "./claim.js";
 import type { Clock } from "./clock.js";
 import { systemClock } from "./clock.js";
 import type { Decision, LimitDecision, NamedClaim } from "./decision.js";
 import { limitDecision, shownIndex } from "./decision.js";
-import { ConfigurationError, UnsupportedStrategyError } from "./errors.js";
+import { ConfigurationError, StorageError, UnsupportedStrategyError } from "./errors.js";
 import { escapeKeyPart, KeyPlace, keyHead } from "./key.js";
 import { parseLimits } from "./parse-limit.js";
 import { createPolicy } from "./policy.js";
@@ -93,11 +93,13 @@ export class RateLimiter {
   /** Charges every limit, or none if one has no room. */
   hit(limits: Limits, key: string, options: HitCallOptions = NO_OPTIONS): MaybePromise<Decision> {
     const claims = this.#claims(limits, key, options);
+    // Before the storage: reading a clock waits for all memory that was asked for, and afterwards that is a lot.
+    const now = this.#clock.now();
     const verdicts = this.storage.hit(claims, ALL_OR_NOTHING);
     // Written out: `whenReady` would make a function on every hit.
     return isPromise(verdicts)
       ? verdicts.then((decided) => this.#decision(claims, decided))
-      : this.#decision(claims, verdicts);
+      : toDecision(claims, verdicts, now);
   }
 
   /** Says what {@link hit} would say now, and charges nothing. */
@@ -116,18 +118,20 @@ export class RateLimiter {
     return this.storage.reset(this.#head);
   }
 
-  #claims(limits: Limits, key: string, options: HitCallOptions): KeyedClaim[] {
-    const scope = options.scope ?? "default";
-    const cost = checkCost(options.cost ?? 1);
-    const owner = escapeKeyPart(checkKey(key));
+  #claims(limits: Limits, key: string, options: HitCallOptions): ClientClaim[] {
+    const { scope = "default", cost = 1 } = options;
+    checkCost(cost);
+    checkKey(key);
     const counters = this.#countersOf(limits, scope, options);
     const only = counters[0];
-    // A list that grows takes room for 17 at once.
-    if (only !== undefined && counters.length === 1) return [limitClaim(only, owner, cost, key, scope)];
-    const claims: KeyedClaim[] = [];
-    for (const counter of counters) {
-      if (claims.some((claim) => isSameCounter(claim, counter.place, owner))) continue;
-      claims.push(limitClaim(counter, owner, cost, key, scope));
+    if (only !== undefined && counters.length === 1) {
+      return [new ClientClaim(only.policy, only.place, key, scope, cost)];
+    }
+    // A list that grows takes room for 17 at once, and `map` makes a function.
+    const claims = new Array<ClientClaim>(counters.length);
+    for (let i = 0; i < counters.length; i++) {
+      const counter = counters[i];
+      if (counter !== undefined) claims[i] = new ClientClaim(counter.policy, counter.place, key, scope, cost);
     }
     return claims;
   }
@@ -146,10 +150,11 @@ export class RateLimiter {
     ) {
       return last.counters;
     }
-    const counters = this.#policiesOf(limits, options).map((policy) => ({
-      policy,
-      place: this.#placeOf(policy, scope),
-    }));
+    const counters: Counter[] = [];
+    for (const policy of this.#policiesOf(limits, options)) {
+      const place = this.#placeOf(policy, scope);
+      if (!counters.some((known) => isSamePlace(known.place, place))) counters.push({ policy, place });
+    }
     this.#lastCounters = { limits, scope, strategy, burst, counters };
     return counters;
   }
@@ -239,7 +244,7 @@ export function toDecision(
     limit: shown.limit,
     key: shown.key,
     scope: shown.scope,
-    allowed: limits.length === 1 ? shown.allowed : limits.every((limit) => limit.allowed),
+    allowed: limits.length === 1 ? shown.allowed : limits.every(isAllowed),
     used: shown.used,
     remaining: shown.remaining,
     resetAt: shown.resetAt,
@@ -258,26 +263,25 @@ function limitDecisions(
   if (claims.length === 1 && claim !== undefined && verdict !== undefined) {
     return [limitDecision(claim, verdict, now)];
   }
-  const limits: LimitDecision[] = [];
+  const limits = new Array<LimitDecision>(claims.length);
   for (let i = 0; i < claims.length; i++) {
     const each = claims[i];
-    const decided = verdicts[i];
-    if (each !== undefined && decided !== undefined) limits.push(limitDecision(each, decided, now));
+    if (each !== undefined) limits[i] = limitDecision(each, verdictAt(verdicts, i), now);
   }
   return limits;
 }
 
-function limitClaim(
-  { policy, place }: Counter,
-  owner: string,
-  cost: number,
-  who: string,
-  scope: string,
-): KeyedClaim {
-  return new KeyedClaim({ policy, place, owner, cost, role: "limit", who, scope });
+function isAllowed({ allowed }: LimitDecision): boolean {
+  return allowed;
 }
 
-function checkKey(key: string): string {
-  if (typeof key === "string" && key !== "") return key;
+function verdictAt(verdicts: readonly Verdict[], index: number): Verdict {
+  const verdict = verdicts[index];
+  if (verdict === undefined) throw new StorageError("The storage gave fewer verdicts than it got claims.");
+  return verdict;
+}
+
+function checkKey(key: string): void {
+  if (typeof key === "string" && key !== "") return;
   throw new ConfigurationError(`key must be a text that names who is counted, got ${JSON.stringify(key)}.`);
 }

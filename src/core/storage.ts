@@ -16,6 +16,11 @@ export interface Claim {
    */
   readonly owner?: string | undefined;
   readonly place?: KeyPlace | undefined;
+  /**
+   * The text that `owner` is the escaped form of, where it is made when somebody asks: a storage that hashes may
+   * read this, and ask for `owner` only when a character of it has to be escaped.
+   */
+  readonly client?: string | undefined;
   /** Units to charge: a whole number from 0. */
   readonly cost: number;
   /**

@@ -1,4 +1,4 @@
-import { isIPv4, isIPv6 } from "node:net";
+import { isIPv4, isIPv6 } from "./ip-version.js";
 
 /** The prefix length by which IPv6 addresses are counted together: what one household usually holds. */
 export const DEFAULT_IPV6_SUBNET = 56;

@@ -1,4 +1,3 @@
-import { METHODS } from "node:http";
 import type { Milliseconds } from "../core/clock.js";
 import { parseDuration } from "../core/duration.js";
 import { ConfigurationError } from "../core/errors.js";
@@ -11,6 +10,7 @@ import type { KeyFunction } from "./key-functions.js";
 import { returnsAddresses } from "./key-functions.js";
 import type { LimitFunction, LimitOptions, LimitSource } from "./limit-options.js";
 import { LIMIT_OPTION_NAMES } from "./limit-options.js";
+import { nodeModule } from "./node-modules.js";
 
 /** Where a limit comes from, which decides what its counter is. */
 export type LimitKind = "application" | "default" | "route" | "shared" | "meta" | "fallback";
@@ -182,7 +182,8 @@ function checkMethods(where: string, methods: readonly unknown[] | undefined): v
   const isList = Array.isArray(methods) && methods.length > 0;
   checkOption(where, "methods", methods, isList, 'a list of methods such as ["GET", "POST"]');
   for (const method of methods ?? []) {
-    const isMethod = typeof method === "string" && METHODS.includes(method.toUpperCase());
+    const isMethod =
+      typeof method === "string" && nodeModule("node:http").METHODS.includes(method.toUpperCase());
     checkOption(where, "methods", method ?? null, isMethod, "a list of HTTP methods");
   }
 }

@@ -1,11 +1,13 @@
-import { BlockList, isIPv4 } from "node:net";
+import type { BlockList } from "node:net";
 import type { Request, Response } from "express";
 import type { Clock, EpochMilliseconds } from "../core/clock.js";
 import { ConfigurationError } from "../core/errors.js";
 import type { MaybePromise } from "../core/when-ready.js";
 import { checkOptionNames, describe } from "./check-options.js";
+import { isIPv4 } from "./ip-version.js";
 import type { RequestFunction } from "./limit-options.js";
 import { type ListMatch, type Network, parseListMatch } from "./list-match.js";
+import { nodeModule } from "./node-modules.js";
 
 /**
  * Who is on a list: an address, a network (`"10.0.0.0/8"`, `"2001:db8::/32"`), a key as the key function returns
@@ -147,6 +149,7 @@ export class ClientList {
 
 /** One list for each family: an IPv6 network that holds the mapped addresses is not meant to hold IPv4. */
 function rangesOf(networks: Iterable<Network>): Record<Network["family"], BlockList> {
+  const { BlockList } = nodeModule("node:net");
   const ranges = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const { family, address, bits } of networks) ranges[family].addSubnet(address, bits, family);
   return ranges;

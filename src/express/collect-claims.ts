@@ -11,15 +11,10 @@ import { countedMethod, policiesOf } from "./bound-limit.js";
 import { describe } from "./check-options.js";
 import type { WantedLimit } from "./counters.js";
 import { blockCounter, breachCounter, type Counter, scopeCounter } from "./counters.js";
+import { propertyOf } from "./express-internals.js";
 import { addressOf } from "./key-functions.js";
-import type { LimitedRequest } from "./limited-request.js";
+import type { Identity, LimitedRequest } from "./limited-request.js";
 import { RequestClaim } from "./request-state.js";
-
-/** Who is counted: as the key function said, and as keys hold it. */
-export interface Identity {
-  readonly key: string;
-  readonly part: string;
-}
 
 /**
  * Turns limits into claims: asks key functions, limit functions, costs and conditions, in order.
@@ -41,14 +36,21 @@ export function collectClaims(
 function addClaims(phase: LimitedRequest, wanted: WantedLimit): MaybePromise<void> {
   const { bound } = wanted;
   const { req, res } = phase;
-  if (bound.methods !== undefined && !bound.methods.has(countedMethod(req.method))) {
+  if (bound.methods !== undefined && !bound.methods.has(countedMethod(propertyOf(req, "method")))) {
     dropLimit(phase, bound);
     return;
   }
   if (!bound.isPlain) return addAskedClaims(phase, wanted);
+  if (phase.addressedBy === bound.keyFunc && phase.address !== undefined)
+    return addPlainClaims(phase, wanted, phase.address);
   const key = bound.keyFunc(req, res);
   if (isPromise(key)) return key.then((known) => addPlainClaims(phase, wanted, identify(bound, known, req)));
-  addPlainClaims(phase, wanted, identify(bound, key, req));
+  const who = identify(bound, key, req);
+  if (bound.countsAddresses) {
+    phase.addressedBy = bound.keyFunc;
+    phase.address = who;
+  }
+  addPlainClaims(phase, wanted, who);
 }
 
 function addPlainClaims(phase: LimitedRequest, { bound, counter }: WantedLimit, who: Identity): void {
@@ -116,7 +118,7 @@ function addClaim(
   const { scope } = counter;
   const parts = { policy, place, owner: who.part, cost, role, who: who.key, scope } as const;
   const claim = new RequestClaim(parts, bound, counter);
-  phase.claims.push(claim);
+  phase.claim(claim);
   if (bound.options.observe === true) phase.hasObserved = true;
   return claim;
 }
@@ -125,11 +127,11 @@ function addClaim(
 function addMetaClaims(phase: LimitedRequest, parent: RequestClaim, who: Identity): void {
   const { bound, counter, policy: limit } = parent;
   for (const policy of bound.metaPolicies) {
-    phase.claims.push(metaClaim(phase, parent, breachCounter(counter, limit), policy, who, 1));
+    phase.claim(metaClaim(phase, parent, breachCounter(counter, limit), policy, who, 1));
   }
   if (bound.blockMs !== undefined) {
     const block = blockCounter(counter, limit);
-    phase.claims.push(metaClaim(phase, parent, block, BLOCK_POLICY, who, bound.blockMs));
+    phase.claim(metaClaim(phase, parent, block, BLOCK_POLICY, who, bound.blockMs));
   }
 }
 
@@ -148,7 +150,10 @@ function metaClaim(
 }
 
 function placeOf({ core }: LimitedRequest, bound: BoundLimit, counter: Counter, policy: Policy): KeyPlace {
-  return counter.place(policy, core.keyHead, () => core.seen.note(counter, policy, bound));
+  const known = counter.knownPlace(policy);
+  if (known !== undefined) return known;
+  core.seen.note(counter, policy, bound);
+  return counter.place(policy, core.keyHead);
 }
 
 /** Within a request the same counter is charged once, however often the limit is written. */
@@ -191,5 +196,7 @@ function checkScope(scope: unknown, { kind }: BoundLimit): string {
 }
 
 function splitByMethod(counter: Counter, bound: BoundLimit, req: Request): Counter {
-  return bound.options.perMethod === true ? counter.split("method", countedMethod(req.method)) : counter;
+  return bound.options.perMethod === true
+    ? counter.split("method", countedMethod(propertyOf(req, "method")))
+    : counter;
 }

@@ -15,7 +15,7 @@ export class Counter {
   readonly scope: string;
   /** For keys: escaped, and with its kind, so that no two kinds of scope can meet. */
   readonly name: string;
-  /** By policy, not by its name: equal limits may count different clients, and `onFirst` is to hear of each. */
+  /** By policy, not by its name: equal limits may count different clients, and each is to be noted. */
   readonly #places = new Map<Policy, KeyPlace>();
   readonly #splits = new Map<string, Counter>();
 
@@ -39,14 +39,18 @@ export class Counter {
     return split;
   }
 
-  /** Where one policy's keys are, made once; `onFirst` hears of it then. */
-  place(policy: Policy, keyHead: string, onFirst?: () => void): KeyPlace {
+  /** Where one policy's keys are, if that was asked before. */
+  knownPlace(policy: Policy): KeyPlace | undefined {
+    return this.#places.get(policy);
+  }
+
+  /** Where one policy's keys are, made once. */
+  place(policy: Policy, keyHead: string): KeyPlace {
     const known = this.#places.get(policy);
     if (known !== undefined) return known;
     const place = new KeyPlace(keyHead, this.name, policy.id);
     if (this.#places.size >= MOST_PLACES_KEPT) this.#places.clear();
     this.#places.set(policy, place);
-    onFirst?.();
     return place;
   }
 }

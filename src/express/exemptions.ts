@@ -3,7 +3,7 @@ import { checkBooleans, checkOptionNames } from "./check-options.js";
 import type { App, Handle } from "./express-internals.js";
 import type { LimiterCore } from "./limiter-core.js";
 import { type Lifted, liftBoth, type Marks } from "./marks.js";
-import { stateOf } from "./request-state.js";
+import { stateOf } from "./request-states.js";
 
 /** What an exemption lifts; everything that comes from elsewhere unless said otherwise. */
 export interface ExemptOptions {

@@ -1,5 +1,6 @@
 import type { ServerResponse } from "node:http";
 import type { EpochMilliseconds, Milliseconds } from "../core/clock.js";
+import { propertyOf } from "./express-internals.js";
 import { policyNames } from "./policy-names.js";
 import { type DecidedClaim, policyToTell } from "./request-state.js";
 import { allShown } from "./shown-limits.js";
@@ -49,7 +50,7 @@ export function writeClassicHeaders(
   { claim, verdict }: DecidedClaim,
   now: EpochMilliseconds,
 ): void {
-  const { setHeader } = res;
+  const setHeader = propertyOf(res, "setHeader");
   if (names.limit !== false) setHeader.call(res, names.limit, String(policyToTell(claim).capacity));
   if (names.remaining !== false) setHeader.call(res, names.remaining, String(verdict.remaining));
   if (names.reset !== false) {

@@ -7,8 +7,9 @@ import { addressKeyPart, escapeKeyPart } from "../core/key.js";
 import { BLOCK_POLICY } from "../core/policy.js";
 import type { MaybePromise } from "../core/when-ready.js";
 import { canonicalAddress } from "./address.js";
-import { type Identity, identify } from "./collect-claims.js";
+import { identify } from "./collect-claims.js";
 import { ipv6SubnetOf, type KeyFunction } from "./key-functions.js";
+import type { Identity } from "./limited-request.js";
 import type { LimiterCore } from "./limiter-core.js";
 import type { SeenCounter } from "./seen-counters.js";
 

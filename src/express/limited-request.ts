@@ -1,8 +1,17 @@
 import type { Request, Response } from "express";
 import type { BoundLimit } from "./bound-limit.js";
+import type { KeyFunction } from "./key-functions.js";
 import type { LimiterCore } from "./limiter-core.js";
 import type { Phases } from "./phases.js";
 import type { RequestClaim, RequestState } from "./request-state.js";
+
+/** Who is counted: as the key function said, and as keys hold it. */
+export interface Identity {
+  readonly key: string;
+  readonly part: string;
+}
+
+const NONE: readonly never[] = [];
 
 /** One request before one limiter, in one phase. */
 export class LimitedRequest {
@@ -11,7 +20,10 @@ export class LimitedRequest {
   readonly req: Request;
   readonly res: Response;
   readonly state: RequestState;
-  readonly claims: RequestClaim[] = [];
+  claims: readonly RequestClaim[] = NONE;
+  /** What a key function said that gives addresses: the same to every limit, so it is asked once. */
+  addressedBy: KeyFunction | undefined;
+  address: Identity | undefined;
   /** Some claims only watch. */
   hasObserved = false;
   /** Limits of which a function said "none of my own", or that do not apply to this method. */
@@ -23,5 +35,10 @@ export class LimitedRequest {
     this.req = req;
     this.res = res;
     this.state = state;
+  }
+
+  /** Written anew each time: most requests make one claim, and a list that grows takes room for 17 at once. */
+  claim(claim: RequestClaim): void {
+    this.claims = this.claims.length === 0 ? [claim] : [...this.claims, claim];
   }
 }

@@ -29,7 +29,7 @@ import type { LimiterParts, LimitMiddleware, PlacedLimit } from "./middleware.js
 import { checkNow, globalMiddleware, limitMiddleware } from "./middleware.js";
 import { Phases } from "./phases.js";
 import { publicDecision } from "./refusal.js";
-import { existingState } from "./request-state.js";
+import { existingState } from "./request-states.js";
 import type { LongLived, ResolvedLimiter } from "./resolve-options.js";
 import { resolveLimiter } from "./resolve-options.js";
 import { hasSettings, withSettings } from "./settings.js";

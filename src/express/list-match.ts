@@ -1,7 +1,7 @@
-import { isIPv4 } from "node:net";
 import { ConfigurationError } from "../core/errors.js";
 import { canonicalAddress } from "./address.js";
 import { describe } from "./check-options.js";
+import { isIPv4 } from "./ip-version.js";
 
 /** What the text of a list entry means, in one spelling. */
 export type ListMatch =

@@ -1,5 +1,6 @@
 import type { App, ExpressRequest, Router } from "./express-internals.js";
-import { appOf, routerOf } from "./express-internals.js";
+import { appOf, propertyOf, routerOf } from "./express-internals.js";
+import { KnownLookups } from "./known-lookups.js";
 import type { Marks } from "./marks.js";
 import { isFresh, pathInApp, type RouteLookup, RouteLookups } from "./route-lookup.js";
 
@@ -17,6 +18,7 @@ interface PathCache {
   young: Generation;
   old: Generation;
   youngSize: number;
+  readonly known: KnownLookups;
 }
 
 /**
@@ -40,21 +42,22 @@ export class LookupCache {
     const router = app === undefined ? undefined : routerOf(app);
     if (app === undefined || router === undefined) return undefined;
     const path = pathInApp(req);
-    if (path.length > LONGEST_CACHED_PATH) return this.#lookUp(app, router, path, req);
+    const method = propertyOf(req, "method") ?? "GET";
+    if (path.length > LONGEST_CACHED_PATH) return this.#lookUp(app, router, path, method);
     const cache = this.#cacheOf(router);
-    const method = req.method ?? "GET";
     const found = cache.young.get(method)?.get(path);
     if (found !== undefined && isFresh(found)) return found;
     const aged = cache.old.get(method)?.get(path);
     const own = copyOf(path);
-    const lookup = aged !== undefined && isFresh(aged) ? aged : this.#lookUp(app, router, own, req);
+    const isAged = aged !== undefined && isFresh(aged);
+    const lookup = isAged ? aged : cache.known.sameAs(this.#lookUp(app, router, own, method));
     remember(cache, method, own, lookup);
     return lookup;
   }
 
-  #lookUp(app: App, router: Router, path: string, req: ExpressRequest): RouteLookup {
+  #lookUp(app: App, router: Router, path: string, method: string): RouteLookup {
     const { rest, pattern } = this.#placeOf(app, path);
-    return this.#lookups.lookUp(router, rest, req.method ?? "GET", pattern);
+    return this.#lookups.lookUp(router, rest, method, pattern);
   }
 
   /** The path as the app's own router sees it, and the pattern of all mounts before it. */
@@ -74,7 +77,7 @@ export class LookupCache {
     }
     const known = this.#caches.get(router);
     if (known !== undefined) return known;
-    const made: PathCache = { young: new Map(), old: new Map(), youngSize: 0 };
+    const made = { young: new Map(), old: new Map(), youngSize: 0, known: new KnownLookups() };
     this.#caches.set(router, made);
     return made;
   }

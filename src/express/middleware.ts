@@ -5,16 +5,17 @@ import { admit } from "./admission.js";
 import type { BoundLimit } from "./bound-limit.js";
 import { ClientDenied } from "./client-denied.js";
 import type { WantedLimit } from "./counters.js";
-import { evaluate, type Outcome } from "./evaluate-request.js";
-import type { Handle } from "./express-internals.js";
+import { evaluate } from "./evaluate-request.js";
+import { type Handle, propertyOf } from "./express-internals.js";
 import { giveBack } from "./give-back.js";
 import { LimitedRequest } from "./limited-request.js";
 import type { LimiterCore } from "./limiter-core.js";
 import type { Phases } from "./phases.js";
 import type { RateLimitExceeded } from "./rate-limit-exceeded.js";
+import type { Outcome } from "./refusal.js";
 import { reject, rejectDenied, writeRefusalHeaders } from "./rejection.js";
 import type { RequestState } from "./request-state.js";
-import { stateOf } from "./request-state.js";
+import { stateOf } from "./request-states.js";
 import type { RouteLookup } from "./route-lookup.js";
 import { neighboursOf } from "./route-run.js";
 
@@ -98,7 +99,7 @@ function decideGlobal(request: LimitedRequest): MaybePromise<Outcome> {
 
 /** Node forgets the address when the client hangs up, unless it was read before: limits may ask for it later. */
 function rememberAddress(req: Request): void {
-  void req.socket?.remoteAddress;
+  void propertyOf(req, "socket")?.remoteAddress;
 }
 
 function decideUndecided(request: LimitedRequest): MaybePromise<Outcome> {
@@ -126,7 +127,7 @@ function limitsFrom(
   { core, phases, req, state }: LimitedRequest,
   { placed, handle }: Here,
 ): readonly WantedLimit[] {
-  const route: unknown = req.route;
+  const route: unknown = propertyOf(req, "route");
   const known = state.lookup?.runs.get(handle);
   if (known !== undefined && known.route === route) return known.limits;
   const counterOf = (bound: BoundLimit, its: Handle) =>
@@ -173,8 +174,9 @@ function isUnseen(bound: BoundLimit, lookup: RouteLookup | undefined): boolean {
 /** The look-ahead of the global phase covers this place, or a fresh one is made from here. */
 function lookAgain(core: LimiterCore, handle: Handle, req: Request, state: RequestState): void {
   const { lookup } = state;
+  const route: unknown = propertyOf(req, "route");
   const isCovered =
-    lookup?.candidates.some((candidate) => candidate.route === (req.route as unknown)) === true ||
+    lookup?.candidates.some((candidate) => candidate.route === route) === true ||
     lookup?.mounted.some((mounted) => mounted.handle === handle) === true;
   if (!isCovered) state.lookup = core.lookups.forRequest(req) ?? lookup;
 }

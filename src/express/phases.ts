@@ -48,7 +48,8 @@ export class Phases {
   /** Meta, application and default limits, for the phase before routing. */
   globalLimits(req: Request, state: RequestState): readonly WantedLimit[] {
     const wanted = this.applicationLimits(state);
-    if (liftedFor(state).default || limitsOnTheWay(state.lookup).length > 0) return wanted;
+    if (this.#core.defaults.length === 0 || liftedFor(state).default) return wanted;
+    if (limitsOnTheWay(state.lookup).length > 0) return wanted;
     const defaults = this.defaultLimits(state.lookup, req);
     return wanted.length === 0 ? defaults : wanted.concat(defaults);
   }

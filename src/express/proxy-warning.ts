@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Logger } from "./events.js";
-import { appOf, type ExpressRequest } from "./express-internals.js";
+import { appOf, type ExpressRequest, propertyOf } from "./express-internals.js";
 
 /** Requests that are looked at before only one in {@link LATER_EVERY} is. */
 const FIRST_LOOKED_AT = 100;
@@ -34,7 +34,7 @@ export class ProxyWarning {
 }
 
 function isForwardedUnasked(req: ExpressRequest): boolean {
-  const { headers } = req;
+  const headers = propertyOf(req, "headers");
   if (headers["x-forwarded-for"] === undefined && headers["forwarded"] === undefined) return false;
   const app = appOf(req);
   return app !== undefined && (app.settings["trust proxy"] ?? false) === false;

@@ -15,6 +15,9 @@ export interface Refused {
   readonly bound: BoundLimit | undefined;
 }
 
+/** What came of a phase: nothing, or a refusal. */
+export type Outcome = Refused | undefined;
+
 /**
  * The refusal of a phase: which limits refused, and the longest wait of all.
  *

@@ -1,5 +1,6 @@
-import { IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { EpochMilliseconds } from "../core/clock.js";
+import { nodeModule } from "./node-modules.js";
 import type { RateLimitInfo } from "./rate-limit-info.js";
 import { type DecidedClaim, policyToTell } from "./request-state.js";
 import { nearestToItsEnd } from "./shown-limits.js";
@@ -14,7 +15,7 @@ const prepared = new WeakSet<object>();
 export function offerRateLimit(req: IncomingMessage): void {
   const prototype: object = Object.getPrototypeOf(req);
   if (prepared.has(prototype)) return;
-  if (prototype === IncomingMessage.prototype) {
+  if (prototype === nodeModule("node:http").IncomingMessage.prototype) {
     Object.defineProperty(req, "rateLimit", ACCESSOR);
     return;
   }

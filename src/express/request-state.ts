@@ -41,11 +41,16 @@ export interface DecidedClaim {
   isCharged: boolean;
 }
 
+const NOTHING_YET: readonly never[] = [];
+
 /** What one limiter knows of one request. */
 export class RequestState {
   readonly owner: object;
+  readonly req: object;
   /** The state of the limiter that met this request before. */
   readonly earlier: RequestState | undefined;
+  /** No other limiter has met this request. */
+  isAlone: boolean;
   lookup: RouteLookup | undefined;
   /** Exemptions that ran as middleware. */
   lifted: Lifted = NOTHING_LIFTED;
@@ -57,7 +62,7 @@ export class RequestState {
   passed: readonly WantedLimit[] = NOTHING_YET;
   /** Limits that said they have none for this request. */
   withoutLimits: readonly BoundLimit[] = NOTHING_YET;
-  decided: DecidedClaim[] = [];
+  decided: readonly DecidedClaim[] = NOTHING_YET;
   /** The one that headers show, and when it was decided. */
   shown: DecidedClaim | undefined;
   shownAt: EpochMilliseconds = 0;
@@ -66,57 +71,11 @@ export class RequestState {
   /** Some charges depend on the answer, and the response is watched for it. */
   isWaitingForAnswer = false;
 
-  constructor(owner: object, earlier: RequestState | undefined) {
+  constructor(owner: object, req: object, earlier: RequestState | undefined) {
     this.owner = owner;
+    this.req = req;
     this.earlier = earlier;
+    this.isAlone = earlier === undefined;
+    if (earlier !== undefined) earlier.isAlone = false;
   }
-}
-
-const NOTHING_YET: readonly never[] = [];
-
-/**
- * The states of a request, the latest limiter's first. Beside the request and not on it: a property that is added
- * to a request costs a microsecond, an entry here a third of that.
- *
- * Shared by all copies of the package in a process, so that two limiters find each other's headers.
- */
-const STATES: WeakMap<object, RequestState> = sharedStates();
-
-function sharedStates(): WeakMap<object, RequestState> {
-  const name = Symbol.for("express-limits.states");
-  const known: unknown = Reflect.get(globalThis, name);
-  if (known instanceof WeakMap) return known;
-  const made = new WeakMap<object, RequestState>();
-  Reflect.set(globalThis, name, made);
-  return made;
-}
-
-/** The state that a limiter keeps for a request, made on first use. */
-export function stateOf(owner: object, req: object): RequestState {
-  const latest = STATES.get(req);
-  let state = latest;
-  while (state !== undefined && state.owner !== owner) state = state.earlier;
-  if (state !== undefined) return state;
-  const made = new RequestState(owner, latest);
-  STATES.set(req, made);
-  return made;
-}
-
-/** The state, if the limiter has met this request. */
-export function existingState(owner: object, req: object): RequestState | undefined {
-  let state = STATES.get(req);
-  while (state !== undefined && state.owner !== owner) state = state.earlier;
-  return state;
-}
-
-/** The states of all limiters that have met this request, in that order. */
-export function statesOf(req: object): RequestState[] {
-  const states: RequestState[] = [];
-  for (let state = STATES.get(req); state !== undefined; state = state.earlier) states.unshift(state);
-  return states;
-}
-
-/** Has more than one limiter met this request? */
-export function isMetBySeveral(req: object): boolean {
-  return STATES.get(req)?.earlier !== undefined;
 }

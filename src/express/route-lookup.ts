@@ -1,7 +1,14 @@
 import { type BoundLimit, countedMethod } from "./bound-limit.js";
 import type { WantedLimit } from "./counters.js";
 import type { App, ExpressRequest, Handle, Layer, LayerMatch, Route, Router } from "./express-internals.js";
-import { dispatchedMethod, handlesMethod, matchLayer, pathnameOf, routerOf } from "./express-internals.js";
+import {
+  dispatchedMethod,
+  handlesMethod,
+  matchLayer,
+  pathnameOf,
+  propertyOf,
+  routerOf,
+} from "./express-internals.js";
 import { type Lifted, liftBoth, type Mark, type Marks, NOTHING_LIFTED } from "./marks.js";
 import { isMountedAt, isWildcard, MountPatterns, routePattern } from "./patterns.js";
 
@@ -24,6 +31,7 @@ export interface MountedLimit {
 
 /** What will happen to a request, as far as it can be seen without running anything. */
 export interface RouteLookup {
+  readonly method: string;
   /** The pattern of the route that will answer; `undefined` when none does. */
   readonly endpoint: string | undefined;
   /** Routes that match, those before the limiter's own middleware included. */
@@ -42,7 +50,8 @@ export interface RouteLookup {
   readonly read: readonly ReadStack[];
 }
 
-interface ReadStack {
+/** A stack as it was when a look-up read it. */
+export interface ReadStack {
   readonly holder: Router | Route;
   readonly length: number;
   readonly last: Layer | undefined;
@@ -198,10 +207,10 @@ export class RouteLookups {
   }
 }
 
-/** Are the stacks that a look-up read still as they were? */
+/** Are the stacks that a look-up read still as they were? Each of Express's routers has a shape of its own, too. */
 export function isFresh(lookup: RouteLookup): boolean {
   for (const { holder, length, last } of lookup.read) {
-    const { stack } = holder;
+    const stack = propertyOf(holder, "stack");
     if (stack.length !== length || stack[length - 1] !== last) return false;
   }
   return true;
@@ -210,7 +219,7 @@ export function isFresh(lookup: RouteLookup): boolean {
 /** The path of a request as its app's own router sees it. */
 export function pathInApp(req: ExpressRequest): string {
   const pathname = pathnameOf(req);
-  const { baseUrl } = req;
+  const baseUrl = propertyOf(req, "baseUrl");
   if (baseUrl === undefined || baseUrl === "") return pathname;
   const isMountItself = pathname === "/" && !(req.originalUrl ?? "").startsWith(`${baseUrl}/`);
   return isMountItself ? baseUrl : baseUrl + pathname;
@@ -229,6 +238,7 @@ function summarize(walk: Walk): RouteLookup {
   for (const mark of found === undefined ? marks.concat(walk.passed) : marks)
     if (mark.kind === "exempt") lifted = liftBoth(lifted, mark.lifts);
   return {
+    method: walk.method,
     endpoint: first?.pattern,
     candidates,
     mounted,

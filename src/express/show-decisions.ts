@@ -4,7 +4,6 @@ import { writeClassicHeaders, writeStandardHeaders } from "./headers.js";
 import type { LimiterCore } from "./limiter-core.js";
 import { offerRateLimit } from "./request-info.js";
 import type { DecidedClaim, RequestState } from "./request-state.js";
-import { isMetBySeveral } from "./request-state.js";
 import { isShowable, nearestToItsEnd } from "./shown-limits.js";
 
 interface Shown {
@@ -26,7 +25,7 @@ export function showDecisions({ core, req, res, state }: Shown): void {
   state.shownAt = now;
   state.info = undefined;
   offerRateLimit(req);
-  const isNearest = !isMetBySeveral(req) || nearestToItsEnd(req) === state;
+  const isNearest = state.isAlone || nearestToItsEnd(req) === state;
   try {
     if (core.headers.enabled && isNearest) writeClassicHeaders(res, core.headers, shown, now);
     writeStandardHeaders(res, core.headers.standard, isNearest ? shown : undefined, req);

@@ -1,6 +1,6 @@
 import type { Verdict } from "../core/strategy.js";
 import type { DecidedClaim, RequestState } from "./request-state.js";
-import { statesOf } from "./request-state.js";
+import { statesOf } from "./request-states.js";
 
 /**
  * Of all limiters that met a request the one that headers show: the one with the least left, on refusals the one

@@ -1,6 +1,6 @@
 import type { Charge, Claim } from "../core/storage.js";
 import type { StorageInstant, Verdict } from "../core/strategy.js";
-import { type Place, Places } from "./places.js";
+import { Places, type Spot } from "./places.js";
 import { HAS_REFUSED, type Segment } from "./segment.js";
 import { isPlainWindow, SlotStates } from "./slot-states.js";
 import type { SlotTable } from "./slot-table.js";
@@ -23,7 +23,10 @@ export class Counters {
   readonly #onNewKey: () => void;
   readonly #places: Places;
   readonly #states: SlotStates;
-  /** The segment of the claim located last. */
+  /** The spot of a claim that comes alone, and those of a list. */
+  readonly #alone: Spot;
+  readonly #spots: Spot[] = [];
+  /** The segment of the spot looked at last. */
   #segment: Segment;
 
   constructor(table: SlotTable, maxKeys: number, onNewKey: () => void) {
@@ -33,35 +36,49 @@ export class Counters {
     this.#places = new Places(table.fingerprint, table.families);
     this.#states = new SlotStates(table.arena);
     this.upkeep = new Upkeep(table);
+    this.#alone = this.#places.spot();
     this.#segment = table.segmentOf(0);
-  }
-
-  /** Would the cost fit? */
-  fits(claim: Claim, now: StorageInstant): boolean {
-    const { policy, cost } = claim;
-    const slot = this.#liveSlot(this.#places.locate(claim), now);
-    if (!isPlainWindow(policy)) return this.#testState(claim, slot, now).allowed;
-    const count = slot < 0 ? 0 : this.#segment.value(slot);
-    return count + cost <= policy.limit.amount && policy.limit.amount > 0;
-  }
-
-  /** Says what {@link charge} would say, and charges nothing. */
-  test(claim: Claim, now: StorageInstant): Verdict {
-    const slot = this.#liveSlot(this.#places.locate(claim), now);
-    return verdictOf(this.#testState(claim, slot, now));
   }
 
   /** Charges the cost if it fits. */
   charge(claim: Claim, now: StorageInstant): Verdict {
-    const place = this.#places.locate(claim);
-    if (isPlainWindow(claim.policy)) return this.#chargeWindow(claim, place, now);
-    return this.#chargeState(claim, place, now);
+    return this.#chargeAt(this.#find(claim), claim, now);
+  }
+
+  /** Says what {@link charge} would say, and charges nothing. */
+  test(claim: Claim, now: StorageInstant): Verdict {
+    return this.#testAt(this.#find(claim), claim, now);
+  }
+
+  /** Would all costs fit? Finds the counters for {@link chargeAll}. */
+  fitAll(claims: readonly Claim[], now: StorageInstant): boolean {
+    for (let i = 0; i < claims.length; i++) {
+      const claim = claims[i];
+      if (claim !== undefined && !this.#fits(this.#find(claim, this.#spotOf(i)), claim, now)) return false;
+    }
+    return true;
+  }
+
+  /** Charges the limits of a list, and tests the others: of the list that {@link fitAll} has just found to fit. */
+  chargeAll(claims: readonly Claim[], now: StorageInstant): Verdict[] {
+    const { changes } = this.#table;
+    const verdicts = new Array<Verdict>(claims.length);
+    for (let i = 0; i < claims.length; i++) {
+      const claim = claims[i];
+      if (claim === undefined) continue;
+      const spot = this.#spotOf(i);
+      if (this.#table.changes === changes) this.#segment = this.#table.segmentOf(spot.high);
+      else this.#look(spot);
+      verdicts[i] =
+        claim.role === "limit" ? this.#chargeAt(spot, claim, now) : this.#testAt(spot, claim, now);
+    }
+    return verdicts;
   }
 
   /** Takes a charge back. */
   refund({ claim, receipt }: Charge, now: StorageInstant): void {
     const { policy, cost } = claim;
-    const slot = this.#liveSlot(this.#places.locate(claim), now);
+    const slot = this.#liveSlot(this.#find(claim), now);
     if (slot < 0) return;
     const state = this.#states.read(this.#segment, slot, policy);
     const left = policy.strategy.refund(state, policy, cost, receipt, now);
@@ -70,13 +87,13 @@ export class Counters {
   }
 
   clear(claim: Claim): void {
-    const slot = this.#slot(this.#places.locate(claim));
+    const { slot } = this.#find(claim);
     if (slot >= 0) this.#table.release(this.#segment, slot);
   }
 
   /** Remembers that a counter stood in somebody's way: it is the last to make room for others. */
   noteRefusal(claim: Claim, { remaining }: Verdict): void {
-    const slot = this.#slot(this.#places.locate(claim));
+    const { slot } = this.#find(claim);
     if (slot >= 0) this.#segment.flag(slot, HAS_REFUSED, remaining === 0);
   }
 
@@ -96,14 +113,28 @@ export class Counters {
     }
   }
 
-  /** Hot. */
-  #chargeWindow(claim: Claim, place: Place, now: StorageInstant): Verdict {
+  #fits(spot: Spot, claim: Claim, now: StorageInstant): boolean {
     const { policy, cost } = claim;
+    if (!isPlainWindow(policy)) return this.#testState(spot, claim, now).allowed;
+    const { slot } = spot;
+    const isOpen = slot >= 0 && this.#segment.expiresAt(slot) > now;
+    const count = isOpen ? this.#segment.value(slot) : 0;
+    return count + cost <= policy.limit.amount && policy.limit.amount > 0;
+  }
+
+  #chargeAt(spot: Spot, claim: Claim, now: StorageInstant): Verdict {
+    const isPlain = isPlainWindow(claim.policy);
+    return isPlain ? this.#chargeWindow(spot, claim, now) : this.#chargeState(spot, claim, now);
+  }
+
+  /** Hot. */
+  #chargeWindow(spot: Spot, { policy, cost }: Claim, now: StorageInstant): Verdict {
     const { amount, windowMs } = policy.limit;
-    const slot = this.#slot(place);
+    const { slot } = spot;
     const segment = this.#segment;
-    const isOpen = slot >= 0 && segment.expiresAt(slot) > now;
-    const endsAt = isOpen ? segment.expiresAt(slot) : now + windowMs;
+    const expiresAt = slot >= 0 ? segment.expiresAt(slot) : 0;
+    const isOpen = expiresAt > now;
+    const endsAt = isOpen ? expiresAt : now + windowMs;
     const before = isOpen ? segment.value(slot) : 0;
     const count = before + cost;
     if (count > amount || amount === 0) {
@@ -114,17 +145,16 @@ export class Counters {
       segment.setValue(slot, count, endsAt);
       if (segment.has(slot, HAS_REFUSED)) segment.flag(slot, HAS_REFUSED, false);
     } else if (count > 0) {
-      const seat = this.#seat(place, slot, count / amount, now);
+      const seat = this.#seat(spot, count / amount, now);
       this.#segment.setValue(seat, count, endsAt);
       this.upkeep.sweep(SLOTS_SWEPT_PER_NEW_KEY, now);
     }
     return windowHasRoom(policy, count, endsAt, now);
   }
 
-  #chargeState(claim: Claim, place: Place, now: StorageInstant): Verdict {
-    const { policy, cost } = claim;
+  #chargeState(spot: Spot, { policy, cost }: Claim, now: StorageInstant): Verdict {
     const { strategy } = policy;
-    const slot = this.#liveSlot(place, now);
+    const slot = this.#liveSlot(spot, now);
     const before = slot < 0 ? this.#states.none(policy) : this.#states.read(this.#segment, slot, policy);
     const verdict = strategy.hit(before, policy, cost, now);
     const { state, expiresAt, allowed, remaining } = verdict;
@@ -135,42 +165,62 @@ export class Counters {
       this.#segment.flag(slot, HAS_REFUSED, !allowed && remaining === 0);
     } else {
       const isFull = this.#table.size >= this.#maxKeys;
-      const seat = this.#seat(place, slot, isFull ? strategy.debt(state, policy, now) : 0, now);
+      const seat = this.#seat(spot, isFull ? strategy.debt(state, policy, now) : 0, now);
       this.#states.write(this.#segment, seat, policy, state, expiresAt);
       this.upkeep.sweep(SLOTS_SWEPT_PER_NEW_KEY, now);
     }
     return verdictOf(verdict);
   }
 
-  #testState({ policy, cost }: Claim, slot: number, now: StorageInstant): Verdict {
+  #testAt(spot: Spot, claim: Claim, now: StorageInstant): Verdict {
+    return verdictOf(this.#testState(spot, claim, now));
+  }
+
+  #testState(spot: Spot, { policy, cost }: Claim, now: StorageInstant): Verdict {
+    const slot = this.#liveSlot(spot, now);
     const state = slot < 0 ? undefined : this.#states.read(this.#segment, slot, policy);
     return policy.strategy.test(state, policy, cost, now);
   }
 
-  /** The slot of the counter located last, expired or not; the complement of one that it may have. */
-  #slot(place: Place): number {
-    const { low, high } = this.#places;
-    this.#segment = this.#table.segmentOf(high);
-    return this.#segment.find(low, high, this.#places.familyId(place));
+  #spotOf(index: number): Spot {
+    let spot = this.#spots[index];
+    if (spot === undefined) {
+      spot = this.#places.spot();
+      this.#spots.push(spot);
+    }
+    return spot;
   }
 
-  /** The slot of the counter located last; an expired one is released. */
-  #liveSlot(place: Place, now: StorageInstant): number {
-    const slot = this.#slot(place);
+  /** Where the claim's counter is, expired or not, or may be. */
+  #find(claim: Claim, spot: Spot = this.#alone): Spot {
+    this.#places.locate(claim, spot);
+    this.#look(spot);
+    return spot;
+  }
+
+  #look(spot: Spot): void {
+    this.#segment = this.#table.segmentOf(spot.high);
+    spot.slot = this.#segment.find(spot.low, spot.high, this.#places.familyId(spot.place));
+  }
+
+  /** The spot's slot; an expired counter is released. */
+  #liveSlot(spot: Spot, now: StorageInstant): number {
+    const { slot } = spot;
     if (slot < 0 || this.#segment.expiresAt(slot) > now) return slot;
     this.#table.release(this.#segment, slot);
-    return ~slot;
+    spot.slot = ~slot;
+    return spot.slot;
   }
 
-  /** Gives the counter located last a slot. Its value is to be written, before anything else happens. */
-  #seat(place: Place, notFound: number, debt: number, now: StorageInstant): number {
-    const { low, high } = this.#places;
+  /** Gives the spot's counter a slot. Its value is to be written, before anything else happens. */
+  #seat({ place, low, high, slot: notFound }: Spot, debt: number, now: StorageInstant): number {
     const table = this.#table;
     const slot = table.reserve(~notFound, low, high, now);
     if (table.size >= this.#maxKeys) this.upkeep.makeRoom(debt, now);
     this.#segment = table.segmentOf(high);
     this.#segment.take(slot, low, high, this.#places.join(place));
     table.size++;
+    table.changes++;
     this.#onNewKey();
     return slot;
   }

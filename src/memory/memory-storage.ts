@@ -83,15 +83,8 @@ export class MemoryStorage implements Storage {
     if (claims.length === 1 && only !== undefined && only.role === "limit") {
       return [this.#counters.charge(only, now)];
     }
-    for (const claim of claims) {
-      if (!this.#counters.fits(claim, now)) return this.#refuse(claims, options, now);
-    }
-    const verdicts: Verdict[] = [];
-    for (const claim of claims) {
-      const isCharged = claim.role === "limit";
-      verdicts.push(isCharged ? this.#counters.charge(claim, now) : this.#counters.test(claim, now));
-    }
-    return verdicts;
+    if (!this.#counters.fitAll(claims, now)) return this.#refuse(claims, options, now);
+    return this.#counters.chargeAll(claims, now);
   }
 
   test(claims: readonly Claim[]): readonly Verdict[] {

@@ -38,6 +38,8 @@ export class SlotTable {
   size = 0;
   /** Slots that were moved since the start. */
   moved = 0;
+  /** Counts what makes a slot that was found hold something else: comings, goings and moves. */
+  changes = 0;
   readonly #shape: TableShape;
   /** By the `#depth` upper bits of a fingerprint; a segment of a lower depth is there more than once. */
   #directory: Segment[] = [];
@@ -79,6 +81,7 @@ export class SlotTable {
     this.families.leave(segment.family(slot));
     segment.leave(slot);
     this.size--;
+    this.changes++;
   }
 
   /** Gives back what a segment needs no more, or all of them when nothing is held. */

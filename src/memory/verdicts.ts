@@ -1,15 +1,10 @@
 import type { Policy, StorageInstant, Verdict } from "../core/strategy.js";
+import { CountedVerdict } from "../core/verdict.js";
 
-/** A verdict by itself, always of the same shape: what reads verdicts stays fast. */
+/** A strategy's verdict without what else the strategy returned. */
 export function verdictOf(verdict: Verdict, allowed: boolean = verdict.allowed): Verdict {
-  return {
-    allowed,
-    remaining: verdict.remaining,
-    resetAfterMs: verdict.resetAfterMs,
-    retryAfterMs: verdict.retryAfterMs,
-    receipt: verdict.receipt,
-    refundsSeen: verdict.refundsSeen,
-  };
+  const { remaining, resetAfterMs, retryAfterMs, receipt, refundsSeen } = verdict;
+  return new CountedVerdict(allowed, remaining, resetAfterMs, retryAfterMs, receipt, refundsSeen);
 }
 
 /** What the fixed window says where there is room: `count` is spent of a window that ends then. */
@@ -19,14 +14,8 @@ export function windowHasRoom(
   endsAt: StorageInstant,
   now: StorageInstant,
 ): Verdict {
-  return {
-    allowed: true,
-    remaining: policy.limit.amount - count,
-    resetAfterMs: count === 0 ? 0 : endsAt - now,
-    retryAfterMs: 0,
-    receipt: endsAt,
-    refundsSeen: 0,
-  };
+  const resetAfterMs = count === 0 ? 0 : endsAt - now;
+  return new CountedVerdict(true, policy.limit.amount - count, resetAfterMs, 0, endsAt, 0);
 }
 
 /** What the fixed window says where the cost does not fit any more. */
@@ -39,12 +28,6 @@ export function windowRefuses(
 ): Verdict {
   const { amount } = policy.limit;
   const leftMs = endsAt - now;
-  return {
-    allowed: false,
-    remaining: amount - count,
-    resetAfterMs: count === 0 ? 0 : leftMs,
-    retryAfterMs: cost > amount || amount === 0 ? Number.POSITIVE_INFINITY : leftMs,
-    receipt: 0,
-    refundsSeen: 0,
-  };
+  const retryAfterMs = cost > amount || amount === 0 ? Number.POSITIVE_INFINITY : leftMs;
+  return new CountedVerdict(false, amount - count, count === 0 ? 0 : leftMs, retryAfterMs, 0, 0);
 }

@@ -1,10 +1,9 @@
-import { writeFileSync } from "node:fs";
-import { mkdtemp } from "node:fs/promises";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Express } from "express";
 import { ConfigurationError, type Limiter } from "express-limits";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { expresses } from "../helpers/expresses.js";
 import { serve } from "../helpers/http.js";
 import { limitedApp, ok, pass } from "../helpers/limited-app.js";
@@ -150,7 +149,8 @@ describe.each(expresses)("an exemption on $name", ({ name, express }) => {
     });
 
     it("for static files", async () => {
-      const folder = await mkdtemp(join(tmpdir(), "exempt-"));
+      const folder = mkdtempSync(join(tmpdir(), "express-limits-exempt-"));
+      onTestFinished(() => rmSync(folder, { recursive: true }));
       writeFileSync(join(folder, "a.txt"), "A");
       const { app, limiter } = strict();
       const router = express.Router();

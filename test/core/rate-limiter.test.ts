@@ -1,11 +1,17 @@
 import { describe, expect, it } from "vitest";
 import type { Decision } from "../../src/core/decision.js";
-import { ConfigurationError, LimitSyntaxError, UnsupportedStrategyError } from "../../src/core/errors.js";
+import {
+  ConfigurationError,
+  LimitSyntaxError,
+  StorageError,
+  UnsupportedStrategyError,
+} from "../../src/core/errors.js";
 import { parseLimit } from "../../src/core/parse-limit.js";
 import { STRATEGY_NAMES } from "../../src/core/policy.js";
 import { RateLimit } from "../../src/core/rate-limit.js";
 import { RateLimiter, type RateLimiterOptions } from "../../src/core/rate-limiter.js";
-import type { Storage } from "../../src/core/storage.js";
+import type { Claim, HitOptions, Storage } from "../../src/core/storage.js";
+import type { Verdict } from "../../src/core/strategy.js";
 import { MemoryStorage } from "../../src/memory/index.js";
 import { FaultyStorage, ManualClock } from "../../src/testing/index.js";
 
@@ -282,6 +288,18 @@ describe("RateLimiter's errors", () => {
   it("refuse an empty list of limits", () => {
     expect(() => setUp().limiter.hit([], "ann")).toThrow(ConfigurationError);
     expect(() => setUp().limiter.test([], "ann")).toThrow(ConfigurationError);
+  });
+
+  it("refuse the answer of a storage that leaves a limit out", async () => {
+    class Forgetful extends MemoryStorage {
+      override hit(claims: readonly Claim[], options: HitOptions): readonly Verdict[] {
+        return super.hit(claims, options).slice(1);
+      }
+    }
+    const limiter = new RateLimiter({ storage: new Forgetful() });
+    for (const limits of ["1 per minute", "1 per minute; 2 per hour"]) {
+      expect(() => limiter.hit(limits, "ann")).toThrow(StorageError);
+    }
   });
 
   it.each([0, -1, 1.5, Number.NaN])("refuse a burst of %d", (burst) => {

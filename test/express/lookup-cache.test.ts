@@ -35,6 +35,18 @@ function appWithRoutes(): Express {
   return app;
 }
 
+/** Counts how often the app's last layer is asked whether it matches. */
+function matchesAsked(app: Express): { count: number } {
+  const asked = { count: 0 };
+  const layer = app.router.stack.at(-1) as unknown as { match: (path: string) => unknown };
+  const { match } = layer;
+  layer.match = (path) => {
+    asked.count++;
+    return match.call(layer, path);
+  };
+  return asked;
+}
+
 describe("the memory of look-ups", () => {
   it("answers from memory, and gives the same look-up for the same path", () => {
     const [app, cache] = [appWithRoutes(), new LookupCache(new Marks())];
@@ -45,11 +57,40 @@ describe("the memory of look-ups", () => {
 
   it("knows a path after thousands of others have come", () => {
     const [app, cache] = [appWithRoutes(), new LookupCache(new Marks())];
-    const hot = cache.forRequest(requestFor(app, "/users/1"));
+    const asked = matchesAsked(app);
+    cache.forRequest(requestFor(app, "/users/1"));
     for (let i = 0; i < 20_000; i++) {
       cache.forRequest(requestFor(app, `/invented/${i}`));
-      if (i % 100 === 0) expect(cache.forRequest(requestFor(app, "/users/1"))).toBe(hot);
+      const before = asked.count;
+      if (i % 100 === 0) cache.forRequest(requestFor(app, "/users/1"));
+      expect(asked.count).toBe(before);
     }
+  });
+
+  it("keeps one look-up for all paths of a route, one for each method", () => {
+    const [app, cache] = [appWithRoutes(), new LookupCache(new Marks())];
+    const first = cache.forRequest(requestFor(app, "/users/1"));
+    expect(first?.endpoint).toBe("/users/:id");
+    expect(cache.forRequest(requestFor(app, "/users/2"))).toBe(first);
+    expect(cache.forRequest(requestFor(app, "/users/2", "HEAD"))).not.toBe(first);
+    expect(cache.forRequest(requestFor(app, "/users"))).not.toBe(first);
+    app.get("/users/:name", (_req, res) => void res.send("ok"));
+    const second = cache.forRequest(requestFor(app, "/users/3"));
+    expect(second?.candidates).toHaveLength(2);
+    expect(cache.forRequest(requestFor(app, "/users/1"))).toBe(second);
+  });
+
+  it("keeps look-ups apart that meet a limit at different places", () => {
+    const [app, marks] = [express(), new Marks()];
+    const limit = (_req: unknown, _res: unknown, next: () => void) => next();
+    marks.set(limit, { kind: "limit", bound: { methods: undefined } as never });
+    app.use("/tenants/:id", limit);
+    app.get("/tenants/:id/users", (_req, res) => void res.send("ok"));
+    const cache = new LookupCache(marks);
+    const prefixes = ["a", "b", "a"].map(
+      (id) => cache.forRequest(requestFor(app, `/tenants/${id}/users`))?.mounted[0]?.prefix,
+    );
+    expect(prefixes).toEqual(["/tenants/a", "/tenants/b", "/tenants/a"]);
   });
 
   it("stays small when a client invents paths", () => {

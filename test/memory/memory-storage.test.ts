@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { describe, expect, it } from "vitest";
+import { ClientClaim, KeyedClaim } from "../../src/core/claim.js";
 import { ConfigurationError } from "../../src/core/errors.js";
+import { escapeKeyPart, KeyPlace, keyHead } from "../../src/core/key.js";
 import { parseLimit } from "../../src/core/parse-limit.js";
 import { BLOCK_POLICY, createPolicy, STRATEGY_NAMES } from "../../src/core/policy.js";
 import { RateLimiter } from "../../src/core/rate-limiter.js";
@@ -56,6 +58,35 @@ describe("MemoryStorage", () => {
   it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, "10"])("refuses maxKeys of %s", (maxKeys) => {
     expect(() => new MemoryStorage({ maxKeys: maxKeys as number })).toThrow(ConfigurationError);
     expect(() => new MemoryStorage({ maxKeys: maxKeys as number })).toThrow(/maxKeys/);
+  });
+
+  it("means the same counter however a claim names the client, whatever is in the name", () => {
+    const storage = new MemoryStorage();
+    const policy = createPolicy(parseLimit("1000 per hour"), "fixed-window");
+    const place = new KeyPlace(keyHead("app"), "counter", policy.id);
+    const names = [
+      "ann",
+      "a b",
+      "a%0020b",
+      "a%00250020b",
+      "@ann",
+      "ann}",
+      "日本",
+      "ÿ",
+      "\0",
+      "x".repeat(120),
+    ];
+    names.push("x".repeat(121), `${"x".repeat(120)} `, " ".repeat(25), "");
+    for (const [i, who] of [...names, ...names].entries()) {
+      const owner = escapeKeyPart(who);
+      const byClient = new ClientClaim(policy, place, who, "", 1);
+      const byOwner = new KeyedClaim({ policy, place, owner, cost: 1, role: "limit", who: "", scope: "" });
+      const byKey: Claim = { policy, key: place.keyOf(owner), cost: 1, role: "limit" };
+      const order = [byClient, byOwner, byKey, byClient, byKey, byOwner, byClient];
+      const spent = order.map((claim) => 1000 - (hit(storage, claim)?.remaining ?? Number.NaN));
+      expect(spent, JSON.stringify(who)).toEqual(order.map((_, n) => (i < names.length ? 0 : 7) + n + 1));
+    }
+    expect(storage.size).toBe(names.length);
   });
 
   it("follows the clock of a limiter, unless it was given one of its own", async () => {

@@ -1,10 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { ClientClaim } from "../../src/core/claim.js";
+import { KeyPlace, keyHead } from "../../src/core/key.js";
 import { parseLimit } from "../../src/core/parse-limit.js";
 import { createPolicy, STRATEGY_NAMES } from "../../src/core/policy.js";
+import { RateLimiter } from "../../src/core/rate-limiter.js";
 import type { Claim } from "../../src/core/storage.js";
 import { ALL_OR_NOTHING } from "../../src/core/storage.js";
 import type { StrategyName } from "../../src/core/strategy.js";
+import { Fingerprint } from "../../src/memory/fingerprint.js";
 import { MemoryStorage } from "../../src/memory/index.js";
+import { Segment } from "../../src/memory/segment.js";
 import { SlotTable } from "../../src/memory/slot-table.js";
 import { ManualClock } from "../../src/testing/index.js";
 
@@ -52,6 +57,62 @@ describe("the table's work for one hit", () => {
     }
     expect(most).toBeLessThanOrEqual(MOST_SLOTS);
     expect(table.moved / 100_000).toBeLessThan(10);
+  });
+});
+
+describe("a hit on several limits", () => {
+  /** Tells how often it was asked. */
+  class CountedFingerprint extends Fingerprint {
+    hashes = 0;
+
+    override hash(text: string): void {
+      this.hashes++;
+      super.hash(text);
+    }
+  }
+
+  afterEach(() => void vi.restoreAllMocks());
+
+  it("hashes the client once, and looks for each counter once", async () => {
+    const fingerprint = new CountedFingerprint();
+    const table = new SlotTable({ mostSlots: MOST_SLOTS, slotStep: 64, mostDepth: 16, fingerprint });
+    const limiter = new RateLimiter({ storage: new MemoryStorage({}, table) });
+    const hit = (who: string) => limiter.hit("9 per second; 9 per minute; 9 per hour", who);
+    for (const who of ["ann", "bob"]) hit(who);
+    const find = vi.spyOn(Segment.prototype, "find");
+    fingerprint.hashes = 0;
+    hit("ann");
+    expect(fingerprint.hashes).toBe(1);
+    expect(find).toHaveBeenCalledTimes(3);
+    hit("ann");
+    expect(fingerprint.hashes).toBe(1);
+  });
+
+  it("asks a place's record, also when two storages take turns", () => {
+    const storages = [storageWithTable().storage, storageWithTable().storage];
+    const place = new KeyPlace(keyHead("app"), "counter", "5/60000/fw");
+    const { policy } = claimOf("5 per minute", "");
+    for (let i = 0; i < 3; i++) {
+      for (const storage of storages) {
+        const claim = new ClientClaim(policy, place, "ann", "", 1);
+        expect(storage.hit([claim], ALL_OR_NOTHING)[0]?.remaining).toBe(4 - i);
+      }
+    }
+  });
+
+  it("counts new keys that meet in one segment while it is laid out anew or room is made", () => {
+    const clock = new ManualClock();
+    const table = new SlotTable({ mostSlots: 16, slotStep: 8, mostDepth: 8 });
+    const storage = new MemoryStorage({ clock, maxKeys: 50 }, table);
+    const limits = ["5 per second", "6 per minute", "7 per hour", "8 per day"];
+    for (let i = 0; i < 500; i++) {
+      const verdicts = storage.hit(
+        limits.map((limit) => claimOf(limit, `${i}`)),
+        ALL_OR_NOTHING,
+      );
+      expect(verdicts.map(({ remaining }) => remaining)).toEqual([4, 5, 6, 7]);
+    }
+    expect(storage.size).toBe(50);
   });
 });
 

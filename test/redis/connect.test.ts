@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { ALL_OR_NOTHING } from "../../src/core/storage.js";
@@ -101,6 +102,7 @@ describe("a storage from a URI", () => {
       expect(await openStorage(`redis+unix://${path}`).check()).toBe(true);
     } finally {
       await server.stop();
+      rmSync(path, { force: true });
     }
   });
 });

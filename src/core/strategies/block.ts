@@ -1,4 +1,5 @@
 import type { Policy, StorageInstant, Strategy, Transition, Verdict } from "../strategy.js";
+import { CountedTransition, CountedVerdict } from "../verdict.js";
 
 /** Refused until then. */
 export interface BlockState {
@@ -16,26 +17,14 @@ export const blockStrategy: Strategy<BlockState> = {
 
   hit(state, policy, cost, now): Transition<BlockState> {
     const until = Math.max(state?.until ?? now, now + cost);
-    return {
-      ...this.test({ until }, policy, cost, now),
-      allowed: true,
-      state: { until },
-      expiresAt: until,
-      receipt: until,
-      refundsSeen: 0,
-    };
+    const { remaining, resetAfterMs, retryAfterMs } = this.test({ until }, policy, cost, now);
+    const verdict = new CountedVerdict(true, remaining, resetAfterMs, retryAfterMs, until, 0);
+    return new CountedTransition(verdict, { until }, until);
   },
 
   test(state: BlockState | undefined, _policy: Policy, _cost: number, now: StorageInstant): Verdict {
     const leftMs = Math.max(0, (state?.until ?? now) - now);
-    return {
-      allowed: leftMs === 0,
-      remaining: leftMs === 0 ? 1 : 0,
-      resetAfterMs: leftMs,
-      retryAfterMs: leftMs,
-      receipt: 0,
-      refundsSeen: 0,
-    };
+    return new CountedVerdict(leftMs === 0, leftMs === 0 ? 1 : 0, leftMs, leftMs, 0, 0);
   },
 
   /** Lifts the block if it is still the one that this hit made. */

@@ -1,5 +1,5 @@
 import type { Policy, StorageInstant, Strategy, Transition, Verdict } from "../strategy.js";
-import { withState } from "./with-state.js";
+import { CountedTransition, CountedVerdict } from "../verdict.js";
 
 /** How much was spent in the window that ends then. */
 export interface FixedWindowState {
@@ -22,32 +22,20 @@ export const fixedWindow: Strategy<FixedWindowState> = {
     const count = live.count + cost;
     if (count > amount || amount === 0) {
       const kept = live.count === 0 ? undefined : live;
-      return withState(refusal(live, policy, cost, now), kept, live.endsAt);
+      return new CountedTransition(refusal(live, policy, cost, now), kept, live.endsAt);
     }
-    return {
-      allowed: true,
-      remaining: amount - count,
-      resetAfterMs: count === 0 ? 0 : live.endsAt - now,
-      retryAfterMs: 0,
-      receipt: live.endsAt,
-      refundsSeen: 0,
-      state: count === 0 ? undefined : { count, endsAt: live.endsAt },
-      expiresAt: live.endsAt,
-    };
+    const resetAfterMs = count === 0 ? 0 : live.endsAt - now;
+    const verdict = new CountedVerdict(true, amount - count, resetAfterMs, 0, live.endsAt, 0);
+    const next = count === 0 ? undefined : { count, endsAt: live.endsAt };
+    return new CountedTransition(verdict, next, live.endsAt);
   },
 
   test(state, policy, cost, now): Verdict {
     const { amount } = policy.limit;
     const live = liveWindow(state, policy, now);
     if (live.count + cost > amount || amount === 0) return refusal(live, policy, cost, now);
-    return {
-      allowed: true,
-      remaining: amount - live.count,
-      resetAfterMs: live.count === 0 ? 0 : live.endsAt - now,
-      retryAfterMs: 0,
-      receipt: live.endsAt,
-      refundsSeen: 0,
-    };
+    const resetAfterMs = live.count === 0 ? 0 : live.endsAt - now;
+    return new CountedVerdict(true, amount - live.count, resetAfterMs, 0, live.endsAt, 0);
   },
 
   /** The receipt is the end of the window that was charged: a later window owes nothing. */
@@ -71,13 +59,9 @@ function liveWindow(
 }
 
 function refusal(live: FixedWindowState, policy: Policy, cost: number, now: StorageInstant): Verdict {
+  const { amount } = policy.limit;
   const leftMs = live.endsAt - now;
-  return {
-    allowed: false,
-    remaining: policy.limit.amount - live.count,
-    resetAfterMs: live.count === 0 ? 0 : leftMs,
-    retryAfterMs: cost > policy.limit.amount || policy.limit.amount === 0 ? Number.POSITIVE_INFINITY : leftMs,
-    receipt: 0,
-    refundsSeen: 0,
-  };
+  const resetAfterMs = live.count === 0 ? 0 : leftMs;
+  const retryAfterMs = cost > amount || amount === 0 ? Number.POSITIVE_INFINITY : leftMs;
+  return new CountedVerdict(false, amount - live.count, resetAfterMs, retryAfterMs, 0, 0);
 }

@@ -1,7 +1,7 @@
 import type { Milliseconds } from "../clock.js";
 import type { Policy, StorageInstant, Strategy, Transition, Verdict } from "../strategy.js";
+import { CountedTransition, CountedVerdict } from "../verdict.js";
 import { InstantLog } from "./instant-log.js";
-import { withState } from "./with-state.js";
 
 /**
  * Keeps the instants of all charges of the last window: exact, never more than the amount in any window.
@@ -15,18 +15,11 @@ export const movingWindow: Strategy<InstantLog> = {
   hit(state, policy, cost, now): Transition<InstantLog> {
     const log = state ?? new InstantLog();
     const before = this.test(log, policy, cost, now);
-    if (!before.allowed) return withState(before, kept(log), expiry(log, policy, now));
+    if (!before.allowed) return new CountedTransition(before, kept(log), expiry(log, policy, now));
     if (cost > 0) log.append(now, cost);
-    return {
-      allowed: true,
-      remaining: policy.limit.amount - log.total,
-      resetAfterMs: untilOldestLeaves(log, policy, now),
-      retryAfterMs: 0,
-      receipt: now,
-      refundsSeen: 0,
-      state: kept(log),
-      expiresAt: expiry(log, policy, now),
-    };
+    const remaining = policy.limit.amount - log.total;
+    const after = new CountedVerdict(true, remaining, untilOldestLeaves(log, policy, now), 0, now, 0);
+    return new CountedTransition(after, kept(log), expiry(log, policy, now));
   },
 
   test(state: InstantLog | undefined, policy: Policy, cost: number, now: StorageInstant): Verdict {
@@ -36,14 +29,9 @@ export const movingWindow: Strategy<InstantLog> = {
     const used = state?.total ?? 0;
     const missing = used + cost - amount;
     const allowed = missing <= 0 && amount > 0;
-    return {
-      allowed,
-      remaining: amount - used,
-      resetAfterMs: untilOldestLeaves(state, policy, now),
-      retryAfterMs: allowed ? 0 : untilUnitsLeave(missing, state, policy, now),
-      receipt: now,
-      refundsSeen: 0,
-    };
+    const resetAfterMs = untilOldestLeaves(state, policy, now);
+    const retryAfterMs = allowed ? 0 : untilUnitsLeave(missing, state, policy, now);
+    return new CountedVerdict(allowed, amount - used, resetAfterMs, retryAfterMs, now, 0);
   },
 
   /** The receipt is the instant of the charge. */

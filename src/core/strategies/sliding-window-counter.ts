@@ -1,6 +1,6 @@
 import type { Milliseconds } from "../clock.js";
 import type { Policy, StorageInstant, Strategy, Transition, Verdict } from "../strategy.js";
-import { withState } from "./with-state.js";
+import { CountedTransition, CountedVerdict } from "../verdict.js";
 
 /** What was spent in the window that opened then, and in the one before it. */
 export interface SlidingWindowState {
@@ -22,19 +22,11 @@ export const slidingWindowCounter: Strategy<SlidingWindowState> = {
   hit(state, policy, cost, now): Transition<SlidingWindowState> {
     const live = rotate(state, policy, now);
     const before = judge(live, policy, cost, now);
-    if (!before.allowed) return withState(before, kept(live), expiry(live, policy));
-    const charged = { ...live, current: live.current + cost };
-    const after = judge(charged, policy, 0, now);
-    return {
-      allowed: true,
-      remaining: after.remaining,
-      resetAfterMs: after.resetAfterMs,
-      retryAfterMs: 0,
-      receipt: live.startsAt,
-      refundsSeen: 0,
-      state: kept(charged),
-      expiresAt: expiry(charged, policy),
-    };
+    if (!before.allowed) return new CountedTransition(before, kept(live), expiry(live, policy));
+    const charged = { previous: live.previous, current: live.current + cost, startsAt: live.startsAt };
+    const { remaining, resetAfterMs } = judge(charged, policy, 0, now);
+    const after = new CountedVerdict(true, remaining, resetAfterMs, 0, live.startsAt, 0);
+    return new CountedTransition(after, kept(charged), expiry(charged, policy));
   },
 
   test(state, policy, cost, now): Verdict {
@@ -84,14 +76,9 @@ function judge(live: SlidingWindowState, policy: Policy, cost: number, now: Stor
   const freeUnitMs = Math.max(0, amount * windowMs - spentUnitMs(live, policy, now));
   const remaining = Math.floor(freeUnitMs / windowMs);
   const allowed = cost * windowMs <= freeUnitMs && amount > 0;
-  return {
-    allowed,
-    remaining,
-    resetAfterMs: remaining === amount ? 0 : waitFor(remaining + 1, live, policy, now),
-    retryAfterMs: allowed ? 0 : waitFor(cost, live, policy, now),
-    receipt: live.startsAt,
-    refundsSeen: 0,
-  };
+  const resetAfterMs = remaining === amount ? 0 : waitFor(remaining + 1, live, policy, now);
+  const retryAfterMs = allowed ? 0 : waitFor(cost, live, policy, now);
+  return new CountedVerdict(allowed, remaining, resetAfterMs, retryAfterMs, live.startsAt, 0);
 }
 
 /** How long until so many units are free, if nobody spends: first the previous window fades, then the current one. */

@@ -1,6 +1,6 @@
 import type { Milliseconds } from "../clock.js";
 import type { Policy, StorageInstant, Strategy, Transition, Verdict } from "../strategy.js";
-import { withState } from "./with-state.js";
+import { CountedTransition, CountedVerdict } from "../verdict.js";
 
 /** Ticks since the start of the storage's time line; the policy says how many make a millisecond. */
 type Ticks = number;
@@ -34,21 +34,13 @@ export const tokenBucket: Strategy<TokenBucketState> = {
     const live = liveBucket(state, policy, now);
     const before = judge(live, policy, cost, now);
     if (!before.allowed) {
-      return withState(before, kept(live, policy, now), toMs(live.keepUntil, policy));
+      return new CountedTransition(before, kept(live, policy, now), toMs(live.keepUntil, policy));
     }
     const fullAt = live.fullAt + cost * policy.ticksPerToken;
     const charged = { fullAt, refunded: live.refunded, keepUntil: Math.max(live.keepUntil, fullAt) };
-    const after = judge(charged, policy, 0, now);
-    return {
-      allowed: true,
-      remaining: after.remaining,
-      resetAfterMs: after.resetAfterMs,
-      retryAfterMs: 0,
-      receipt: fullAt,
-      refundsSeen: live.refunded,
-      state: kept(charged, policy, now),
-      expiresAt: toMs(charged.keepUntil, policy),
-    };
+    const { remaining, resetAfterMs } = judge(charged, policy, 0, now);
+    const after = new CountedVerdict(true, remaining, resetAfterMs, 0, fullAt, live.refunded);
+    return new CountedTransition(after, kept(charged, policy, now), toMs(charged.keepUntil, policy));
   },
 
   test(state, policy, cost, now): Verdict {
@@ -97,14 +89,10 @@ function judge(live: TokenBucketState, policy: Policy, cost: number, now: Storag
   const availableTicks = capacity * ticksPerToken - (live.fullAt - now * policy.ticksPerMs);
   const remaining = Math.floor(availableTicks / ticksPerToken);
   const allowed = cost * ticksPerToken <= availableTicks && policy.limit.amount > 0;
-  return {
-    allowed,
-    remaining: policy.limit.amount === 0 ? 0 : remaining,
-    resetAfterMs: remaining === capacity ? 0 : waitFor(remaining + 1, availableTicks, policy),
-    retryAfterMs: allowed ? 0 : waitFor(cost, availableTicks, policy),
-    receipt: 0,
-    refundsSeen: 0,
-  };
+  const left = policy.limit.amount === 0 ? 0 : remaining;
+  const resetAfterMs = remaining === capacity ? 0 : waitFor(remaining + 1, availableTicks, policy);
+  const retryAfterMs = allowed ? 0 : waitFor(cost, availableTicks, policy);
+  return new CountedVerdict(allowed, left, resetAfterMs, retryAfterMs, 0, 0);
 }
 
 function waitFor(tokens: number, availableTicks: Ticks, policy: Policy): Milliseconds {

@@ -2,7 +2,6 @@ import type { Milliseconds } from "../../core/clock.js";
 import { BLOCK_POLICY, createPolicy } from "../../core/policy.js";
 import { RateLimit, type Unit } from "../../core/rate-limit.js";
 import type { Charge, Claim, Storage } from "../../core/storage.js";
-import { ALL_OR_NOTHING } from "../../core/storage.js";
 import type { StrategyName, Verdict } from "../../core/strategy.js";
 import type { CreateStorage, StorageContractOptions, StorageUnderTest } from "./contract-options.js";
 import { ContractViolation, expectSame, expectWithin } from "./contract-violation.js";
@@ -70,7 +69,7 @@ export class Subject {
 
   /** Hits a list, all or nothing. */
   async hitAll(...claims: readonly Claim[]): Promise<readonly Verdict[]> {
-    return sensible(claims, await this.storage.hit(claims, ALL_OR_NOTHING));
+    return sensible(claims, await this.storage.hit(claims, { mode: "all" }));
   }
 
   /** Hits a list, each on its own. */

@@ -1,0 +1,54 @@
+import type { Verdict } from "../core/strategy.js";
+import type { LimitedRequest } from "./limited-request.js";
+import type { DecidedClaim, RequestClaim } from "./request-state.js";
+
+/** Adds a decided list to what is known of the request. True when something refused. */
+export function noteVerdicts(
+  { state }: LimitedRequest,
+  claims: readonly RequestClaim[],
+  verdicts: readonly Verdict[],
+  isAllOrNothing: boolean,
+): boolean {
+  const isRefused = hasRefusal(verdicts);
+  const isNothingCharged = isRefused && (isAllOrNothing || isRefusedByMeta(claims, verdicts));
+  for (let i = 0; i < claims.length; i++) {
+    const claim = claims[i];
+    const verdict = verdicts[i];
+    if (claim === undefined || verdict === undefined) continue;
+    const isCharged = claim.role === "limit" && verdict.allowed && !isNothingCharged;
+    const told = isRefused ? barred(claim, verdict, claims, verdicts) : verdict;
+    const entry: DecidedClaim = { claim, verdict: told, verdicts, isCharged };
+    // Written anew: a list that grows takes room for 17 at once, and this one lives as long as the request.
+    state.decided = state.decided.length === 0 ? [entry] : [...state.decided, entry];
+  }
+  return isRefused;
+}
+
+/**
+ * A verdict as it is for the client: a block, or a limit on breaches that is used up, bars a limit for longer than
+ * the limit does itself.
+ */
+function barred(
+  limit: RequestClaim,
+  verdict: Verdict,
+  claims: readonly RequestClaim[],
+  verdicts: readonly Verdict[],
+): Verdict {
+  if (limit.role === "meta") return verdict;
+  const isBar = ({ role, parent }: RequestClaim) =>
+    role === "meta" && (parent === limit || (parent === undefined && !verdict.allowed));
+  const waits = claims.map((claim, i) => (isBar(claim) ? (verdicts[i]?.retryAfterMs ?? 0) : 0));
+  const waitMs = Math.max(...waits);
+  if (waitMs <= verdict.retryAfterMs) return verdict;
+  return { ...verdict, allowed: false, remaining: 0, resetAfterMs: waitMs, retryAfterMs: waitMs };
+}
+
+/** A limit on breaches, or a block, comes before all others: nothing else was charged then. */
+function isRefusedByMeta(claims: readonly RequestClaim[], verdicts: readonly Verdict[]): boolean {
+  return claims.some(({ role }, i) => role === "meta" && verdicts[i]?.allowed === false);
+}
+
+function hasRefusal(verdicts: readonly Verdict[]): boolean {
+  for (const verdict of verdicts) if (!verdict.allowed) return true;
+  return false;
+}
