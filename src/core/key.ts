@@ -45,20 +45,33 @@ export function addressKeyPart(address: string): string {
 export class KeyPlace {
   /** Names the place: two places are one exactly when their texts are the same. */
   readonly text: string;
+  /** Names the counter: its places have this in common, and differ in their policies. */
+  readonly counterText: string;
+  /** The last part of each key. */
+  readonly policyId: string;
   /** Left here by the storage that met this place last, so that it finds what it knows of it without a search. */
   record: object | undefined = undefined;
   readonly #head: string;
+  readonly #counterTail: string;
   readonly #tail: string;
 
   constructor(head: string, counter: string, policyId: string) {
     this.#head = head;
-    this.#tail = `}:${counter}:${policyId}`;
+    this.#counterTail = `}:${counter}:`;
+    this.#tail = this.#counterTail + policyId;
     this.text = head + this.#tail;
+    this.counterText = head + this.#counterTail;
+    this.policyId = policyId;
   }
 
   /** The whole key for one client. */
   keyOf(owner: string): string {
     return this.#head + owner + this.#tail;
+  }
+
+  /** The same up to the policy: what all keys of one client and counter start with, and no whole key is. */
+  counterKeyOf(owner: string): string {
+    return this.#head + owner + this.#counterTail;
   }
 }
 

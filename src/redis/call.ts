@@ -3,7 +3,7 @@ import { StorageError } from "../core/errors.js";
 import type { Verdict } from "../core/strategy.js";
 import type { Deadlines, Expiring } from "./deadlines.js";
 import type { LocalInstant } from "./server-clock.js";
-import { claimCount, type Question, type ServerInstant } from "./wire.js";
+import { keyCount, type Question, type ServerInstant } from "./wire.js";
 
 /** Who is told when the caller of a call was told that it took too long. */
 export interface ExpiryListener {
@@ -15,7 +15,7 @@ export class Call implements Expiring {
   readonly question: Question;
   /** What the question's keys have in common; calls of one tag can share a script call. */
   readonly tag: string;
-  /** How many claims it brings. */
+  /** How many stored values it reads. */
   readonly size: number;
   readonly askedAt: LocalInstant;
   readonly deadlineAt: LocalInstant;
@@ -36,7 +36,7 @@ export class Call implements Expiring {
   constructor(question: Question, tag: string, timeoutMs: Milliseconds, deadlines: Deadlines) {
     this.question = question;
     this.tag = tag;
-    this.size = claimCount(question);
+    this.size = keyCount(question);
     this.askedAt = performance.now();
     this.deadlineAt = this.askedAt + timeoutMs;
     this.#deadlines = deadlines;

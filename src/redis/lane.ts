@@ -1,6 +1,7 @@
 import { StorageError } from "../core/errors.js";
 import type { Verdict } from "../core/strategy.js";
 import { type Call, type ExpiryListener, failure } from "./call.js";
+import { PlainShapes } from "./plain-shape.js";
 import { encodePlainHits } from "./plain-wire.js";
 import type { RedisClient } from "./redis-client.js";
 import { type LocalInstant, ServerClock } from "./server-clock.js";
@@ -27,7 +28,7 @@ export interface AnswerTimes {
 /** What a lane is given to work with. */
 export interface LaneOptions {
   readonly client: RedisClient;
-  /** The most claims in one script call. */
+  /** The most stored values that one script call reads. */
   readonly maxBatch: number;
   /** Replaces the server's clock in tests. */
   readonly testNow: () => number | undefined;
@@ -48,6 +49,7 @@ export interface LaneOptions {
 export class Lane {
   readonly #options: LaneOptions;
   readonly #clock = new ServerClock();
+  readonly #shapes = new PlainShapes();
   #waiting: Call[] = [];
   readonly #inFlight = new Set<Flight>();
   readonly #abandoned = new Set<Flight>();
@@ -163,7 +165,7 @@ export class Lane {
   async #run(questions: readonly TimedQuestion[]): Promise<Reply> {
     const { client, testNow } = this.#options;
     const now = testNow();
-    const call = encodePlainHits(questions, now) ?? encodeCall(questions, now);
+    const call = encodePlainHits(questions, this.#shapes, now) ?? encodeCall(questions, now);
     const { script, keys, argument } = call;
     const reply = await client.evalsha(script.sha, keys.length, ...keys, argument).catch((error: unknown) => {
       if (!isNoScript(error)) throw error;

@@ -1,18 +1,24 @@
 import { createHash } from "node:crypto";
-import type { StrategyName } from "../core/strategy.js";
 import block from "./scripts/block.lua";
 import counters from "./scripts/counters.lua";
 import decide from "./scripts/decide.lua";
 import fixedWindow from "./scripts/fixed-window.lua";
+import groups from "./scripts/groups.lua";
 import instantLog from "./scripts/instant-log.lua";
 import movingWindow from "./scripts/moving-window.lua";
+import oneFixedWindow from "./scripts/one-fixed-window.lua";
 import plainFixedWindow from "./scripts/plain-fixed-window.lua";
 import plainHits from "./scripts/plain-hits.lua";
-import plainStart from "./scripts/plain-start.lua";
+import plainMixed from "./scripts/plain-mixed.lua";
+import plainSlidingWindow from "./scripts/plain-sliding-window.lua";
 import plainTokenBucket from "./scripts/plain-token-bucket.lua";
 import prelude from "./scripts/prelude.lua";
+import reply from "./scripts/reply.lua";
 import slidingWindowCounter from "./scripts/sliding-window-counter.lua";
 import tokenBucket from "./scripts/token-bucket.lua";
+
+/** The strategies whose plain hits have scripts of their own. */
+export type PlainStrategy = "fixed-window" | "sliding-window-counter" | "token-bucket";
 
 /** A script, sent whole only to a server that does not hold it yet. */
 export interface Script {
@@ -24,6 +30,7 @@ export interface Script {
 /** Answers every question. */
 export const DECIDE: Script = scriptOf(
   prelude,
+  groups,
   fixedWindow,
   instantLog,
   movingWindow,
@@ -34,13 +41,42 @@ export const DECIDE: Script = scriptOf(
   decide,
 );
 
-/** Answer plain hits of one strategy, at a fraction of the cost. */
-export const PLAIN_HITS: Readonly<Partial<Record<StrategyName, Script>>> = {
-  "fixed-window": scriptOf(prelude, plainStart, plainFixedWindow, plainHits),
-  "token-bucket": scriptOf(prelude, plainStart, plainTokenBucket, plainHits),
+/** Answer plain hits of one strategy, or of several, at a fraction of the cost. */
+export const PLAIN_HITS: Readonly<Record<PlainStrategy | "mixed", Script>> = {
+  "fixed-window": scriptOf(
+    prelude,
+    oneFixedWindow,
+    groups,
+    plainFixedWindow,
+    take("plain_fixed_window"),
+    plainHits,
+  ),
+  "sliding-window-counter": scriptOf(
+    prelude,
+    groups,
+    plainSlidingWindow,
+    take("plain_sliding_window"),
+    plainHits,
+  ),
+  "token-bucket": scriptOf(prelude, groups, plainTokenBucket, take("plain_token_bucket"), plainHits),
+  mixed: scriptOf(
+    prelude,
+    groups,
+    plainFixedWindow,
+    plainSlidingWindow,
+    plainTokenBucket,
+    plainMixed,
+    take("plain_mixed"),
+    plainHits,
+  ),
 };
 
+/** The steps that `plain-hits.lua` runs. */
+function take(maker: string): string {
+  return `local judge, settle = ${maker}()`;
+}
+
 function scriptOf(...parts: readonly string[]): Script {
-  const text = parts.join("\n");
+  const text = [...parts, reply].join("\n");
   return { text, sha: createHash("sha1").update(text).digest("hex") };
 }

@@ -1,5 +1,6 @@
 import type { Charge, Claim, HitOptions } from "../core/storage.js";
 import type { Policy, Strategy, Verdict } from "../core/strategy.js";
+import { entryId, entryName, groupKey, isSameGroup } from "./groups.js";
 import { DECIDE, type Script } from "./scripts.js";
 
 /** An instant on the server's clock, in milliseconds since 2024-01-01: what the script's `server_at` counts. */
@@ -41,7 +42,8 @@ const KINDS: Readonly<Record<Question["kind"], number>> = {
   penalize: 5,
 };
 
-const STRATEGIES: Readonly<Record<Strategy["name"], number>> = {
+/** How the scripts know the strategies. */
+export const STRATEGY_NUMBERS: Readonly<Record<Strategy["name"], number>> = {
   "fixed-window": 1,
   "moving-window": 2,
   "sliding-window-counter": 3,
@@ -52,8 +54,28 @@ const STRATEGIES: Readonly<Record<Strategy["name"], number>> = {
 const NUMBERS_PER_VERDICT = 6;
 
 /** How many claims a question brings. */
-export function claimCount(question: Question): number {
+function claimCount(question: Question): number {
   return question.kind === "refund" ? question.charges.length : question.claims.length;
+}
+
+/** How many stored values a question reads, or more where limits of one counter do not stand together. */
+export function keyCount(question: Question): number {
+  let count = 0;
+  let before: Claim | undefined;
+  for (let i = claimCount(question); i > 0; i--) {
+    const claim = question.kind === "refund" ? question.charges[i - 1]?.claim : question.claims[i - 1];
+    if (claim === undefined || before === undefined || !isSameKey(before, claim)) count++;
+    before = claim;
+  }
+  return count;
+}
+
+function isSameKey(a: Claim, b: Claim): boolean {
+  return !isLog(a) && !isLog(b) && isSameGroup(a, b);
+}
+
+function isLog({ policy }: Claim): boolean {
+  return policy.strategy.name === "moving-window";
 }
 
 /** The claims of a question. */
@@ -105,9 +127,11 @@ function endless(ms: number): number {
   return ms < 0 ? Number.POSITIVE_INFINITY : ms;
 }
 
-/** Numbers each key and each policy once. */
+/** Numbers each group, each counter and each policy once. */
 class Encoder {
-  readonly #texts = new Map<string, number>();
+  readonly #groups = new Map<string, number>();
+  readonly #entries = new Map<string, number>();
+  readonly #entryNumbers: number[] = [];
   readonly #logs = new Map<string, number>();
   readonly #policies = new Map<Policy, number>();
   readonly #policyNumbers: number[] = [];
@@ -128,23 +152,36 @@ class Encoder {
   }
 
   finish(questionCount: number, testNow: number | undefined): Pick<EncodedCall, "keys" | "argument"> {
-    const keys = [...this.#texts.keys(), ...this.#logs.keys()];
-    const head = [testNow === undefined ? 0 : 1, testNow ?? 0, this.#texts.size, this.#policies.size];
-    return { keys, argument: `[${head},${this.#policyNumbers},${questionCount},${this.#questions}]` };
+    const keys = [...this.#groups.keys(), ...this.#logs.keys()];
+    const numbers = [
+      ...[testNow === undefined ? 0 : 1, testNow ?? 0, this.#groups.size],
+      ...[this.#entries.size, ...this.#entryNumbers],
+      ...[this.#policies.size, ...this.#policyNumbers],
+      ...[questionCount, ...this.#questions],
+    ];
+    return { keys, argument: JSON.stringify(numbers) };
   }
 
-  #addClaim({ key, policy, cost }: Claim, first: number, second: number): void {
-    const isLog = policy.strategy.name === "moving-window";
-    const index = isLog ? -numberIn(this.#logs, key) : numberIn(this.#texts, key);
-    this.#questions.push(index, this.#numberOf(policy), cost, first, second);
+  #addClaim(claim: Claim, first: number, second: number): void {
+    const { policy, cost } = claim;
+    const index = isLog(claim) ? -numberIn(this.#logs, claim.key) : this.#entryOf(claim);
+    this.#questions.push(index, this.#policyOf(policy), cost, first, second);
   }
 
-  #numberOf(policy: Policy): number {
+  #entryOf(claim: Claim): number {
+    const { key } = claim;
+    const known = this.#entries.get(key);
+    if (known !== undefined) return known;
+    this.#entryNumbers.push(numberIn(this.#groups, groupKey(claim)), entryId(entryName(claim)));
+    return numberIn(this.#entries, key);
+  }
+
+  #policyOf(policy: Policy): number {
     const known = this.#policies.get(policy);
     if (known !== undefined) return known;
     const { limit, capacity, ticksPerMs, ticksPerToken, strategy } = policy;
     this.#policyNumbers.push(
-      STRATEGIES[strategy.name],
+      STRATEGY_NUMBERS[strategy.name],
       limit.amount,
       limit.windowMs,
       capacity,

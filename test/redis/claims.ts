@@ -1,3 +1,5 @@
+import { KeyedClaim } from "../../src/core/claim.js";
+import { KeyPlace, keyHead } from "../../src/core/key.js";
 import { BLOCK_POLICY, createPolicy } from "../../src/core/policy.js";
 import { RateLimit, type Unit } from "../../src/core/rate-limit.js";
 import type { Claim } from "../../src/core/storage.js";
@@ -30,4 +32,10 @@ export function claim(of: Policy, more: Partial<Claim> & { readonly who?: string
 /** A claim that blocks its client for `blockMs` when `parent` refuses. */
 export function blockClaim(blockMs: number, more: Partial<Claim> & { readonly who?: string } = {}): Claim {
   return claim(BLOCK_POLICY, { cost: blockMs, role: "meta", ...more });
+}
+
+/** A claim as a limiter makes it: of a place, its key put together when it is asked for. */
+export function placed(of: Policy, owner: string, counter = "/x"): Claim {
+  const place = new KeyPlace(keyHead("test"), counter, of.id);
+  return new KeyedClaim({ policy: of, place, owner, cost: 1, role: "limit", who: owner, scope: counter });
 }

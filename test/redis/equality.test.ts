@@ -46,9 +46,23 @@ const LIMITS: Readonly<Record<string, readonly Policy[]>> = {
   "long logs": [policy("moving-window", 500, 700, "millisecond")],
   "amount 0": STRATEGY_NAMES.map((name) => policy(name, 0, 1, "second")),
   mixed: STRATEGY_NAMES.map((name) => policy(name, 6, 400, "millisecond")),
+  "mixed without a log": [
+    policy("sliding-window-counter", 6, 90, "millisecond"),
+    policy("token-bucket", 7, 2, "second"),
+    policy("fixed-window", 9, 700, "millisecond"),
+    policy("fixed-window", 4, 50, "millisecond"),
+  ],
 };
 
+/** A hit on some of the limits: `first` and as many as `count`, as far as there are. */
+interface Part {
+  readonly first: number;
+  readonly count: number;
+  readonly costs: readonly number[];
+}
+
 type Step =
+  | { readonly kind: "batch"; readonly parts: readonly Part[] }
   | { readonly kind: "hit"; readonly mode: "all" | "each"; readonly costs: readonly number[] }
   | { readonly kind: "test" | "clear"; readonly costs: readonly number[] }
   | { readonly kind: "refund"; readonly which: number };
@@ -60,7 +74,15 @@ const cost = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: 2 ** 49, max: 2 ** 53 - 100 }) },
 );
 const costs = fc.array(cost, { minLength: 8, maxLength: 8 });
+const part = fc.record({ first: fc.nat(4), count: fc.integer({ min: 1, max: 4 }), costs });
 const step: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant("batch" as const),
+      parts: fc.array(part, { minLength: 1, maxLength: 6 }),
+    }),
+  },
   {
     weight: 10,
     arbitrary: fc.record({ kind: fc.constant("hit" as const), mode: fc.constantFrom("all", "each"), costs }),
@@ -124,6 +146,10 @@ async function play(
       answers.push("refunded");
       continue;
     }
+    if (one.kind === "batch") {
+      answers.push(await playBatch(storage, who, limits, one.parts, charges));
+      continue;
+    }
     const claims = claimsOf(who, limits, one.costs);
     if (one.kind === "clear") {
       await storage.clear(claims.slice(0, 2));
@@ -136,6 +162,25 @@ async function play(
     if (one.kind === "hit") keepCharges(claims, verdicts, one.mode, charges);
   }
   return answers;
+}
+
+/** Hits that are asked for in one turn: some on one limit, some on several of the same counter. */
+async function playBatch(
+  storage: MemoryStorage | RedisStorage,
+  who: string,
+  limits: readonly Policy[],
+  parts: readonly Part[],
+  charges: Charge[],
+): Promise<unknown[]> {
+  const lists = parts.map(({ first, count, costs: partCosts }) => {
+    const start = first % limits.length;
+    return limits.slice(start, start + count).map((of, i) => claim(of, { who, cost: partCosts[i] ?? 1 }));
+  });
+  const answers = await Promise.all(lists.map((list) => storage.hit(list, { mode: "all" })));
+  lists.forEach((list, i) => {
+    keepCharges(list, answers[i] ?? [], "all", charges);
+  });
+  return answers.map((verdicts) => verdicts.map(told));
 }
 
 function keepCharges(

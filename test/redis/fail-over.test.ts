@@ -15,9 +15,10 @@ const LEFT = 2000;
 /** How much of the app's first limit is used by the count of one server. */
 async function usedOn(client: Redis): Promise<number> {
   const of = policy("fixed-window", AMOUNT, 1, "year");
-  const key = (await client.keys("*")).find((one) => one.endsWith(`:${of.id}`));
-  if (key === undefined) throw new Error("Nothing is counted.");
-  const [verdict] = await openStorage(client).test([{ ...claim(of), key }]);
+  // The value of a client and counter is stored under all of a limit's key but the limit itself.
+  const stored = (await client.keys("*")).find((one) => one.endsWith(":"));
+  if (stored === undefined) throw new Error("Nothing is counted.");
+  const [verdict] = await openStorage(client).test([claim(of, { key: stored + of.id })]);
   return AMOUNT - (verdict?.remaining ?? Number.NaN);
 }
 

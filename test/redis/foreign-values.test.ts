@@ -2,6 +2,7 @@ import type { Redis } from "ioredis";
 import { beforeEach, describe, expect, test } from "vitest";
 import { STRATEGY_NAMES } from "../../src/core/policy.js";
 import { ALL_OR_NOTHING, type Claim } from "../../src/core/storage.js";
+import { storedKey } from "../../src/redis/groups.js";
 import { startRedis } from "../helpers/servers.js";
 import { claim, freshClient, policy } from "./claims.js";
 import { forAllTests, openClient, openStorage } from "./connections.js";
@@ -30,6 +31,8 @@ const FOREIGN: Readonly<Record<string, (key: string) => Promise<unknown>>> = {
   "a fraction": (key) => client.set(key, "1.5e300 2.5 3.5"),
   "40 digits": (key) => client.set(key, "9".repeat(40)),
   zeros: (key) => client.set(key, "0 0 0"),
+  "a mark and bytes": (key) =>
+    client.set(key, Buffer.concat([Buffer.from("elimits"), Buffer.alloc(64, 0xff)])),
   "bytes of a log": (key) => client.set(key, Buffer.alloc(13 * 50, 0xff)),
   "a megabyte": (key) => client.set(key, Buffer.alloc(1_000_000, 0x31)),
 };
@@ -40,27 +43,29 @@ describe.each(STRATEGY_NAMES)("limits by %s", (strategy) => {
     async (_, plant) => {
       const storage = openStorage(client, { denyCacheMs: 0 });
       const who = freshClient();
-      const good = claim(policy("fixed-window", 100, 1, "year"), { who });
+      const year = policy("fixed-window", 100, 1, "year");
+      // Of another counter: its value is another one.
+      const good = claim(year, { key: `test:{${who}}:other:${year.id}` });
       const odd = claim(policy(strategy, AMOUNT, 1, "hour"), { who });
-      await plant(odd.key);
+      await plant(storedKey(odd));
       const answers = [];
       for (let i = 0; i < AMOUNT + 2; i++) answers.push(await outcomeOf([good, odd]));
       const admitted = answers.filter((answer) => answer === "admitted").length;
       expect(admitted).toBeLessThanOrEqual(AMOUNT);
       // What the foreign value refuses, it refuses for a window at most: the key expires.
-      expect(await client.pttl(odd.key)).toBeGreaterThan(0);
-      expect(await client.pttl(odd.key)).toBeLessThanOrEqual(2 * odd.policy.limit.windowMs);
+      expect(await client.pttl(storedKey(odd))).toBeGreaterThan(0);
+      expect(await client.pttl(storedKey(odd))).toBeLessThanOrEqual(2 * odd.policy.limit.windowMs);
       expect((await storage.test([good]))[0]?.remaining).toBe(100 - admitted);
 
       async function outcomeOf(claims: readonly Claim[]): Promise<"admitted" | "refused"> {
-        const before = await client.dumpBuffer(good.key);
+        const before = await client.dumpBuffer(storedKey(good));
         const verdicts = await storage.hit(claims, ALL_OR_NOTHING);
         for (const { remaining, resetAfterMs, retryAfterMs } of verdicts) {
           for (const number of [remaining, resetAfterMs, retryAfterMs])
             expect(number).toBeGreaterThanOrEqual(0);
         }
         if (verdicts.every(({ allowed }) => allowed)) return "admitted";
-        expect(await client.dumpBuffer(good.key)).toEqual(before);
+        expect(await client.dumpBuffer(storedKey(good))).toEqual(before);
         return "refused";
       }
     },

@@ -2,6 +2,7 @@ import type { Redis } from "ioredis";
 import { beforeEach, describe, expect, test } from "vitest";
 import { STRATEGY_NAMES } from "../../src/core/policy.js";
 import { ALL_OR_NOTHING } from "../../src/core/storage.js";
+import { storedKey } from "../../src/redis/groups.js";
 import { startRedis } from "../helpers/servers.js";
 import { blockClaim, claim, freshClient, policy } from "./claims.js";
 import { callsOf, forAllTests, openClient, openStorage } from "./connections.js";
@@ -45,7 +46,7 @@ describe("one script call", () => {
     expect(await callsOf(client, "evalsha", "eval")).toBe(3);
   });
 
-  test("takes no more claims than maxBatch", async () => {
+  test("reads no more values than maxBatch", async () => {
     const storage = openStorage(client, { maxBatch: 10 });
     await storage.hit([claim(policy("fixed-window", 1))], ALL_OR_NOTHING);
     await client.config("RESETSTAT");
@@ -72,9 +73,9 @@ describe.each(KINDS_OF_POLICY)("$strategy", ({ of }) => {
     const one = claim(of);
     for (let i = 0; i < 5; i++) {
       await storage.hit([one], ALL_OR_NOTHING);
-      expect(await client.pttl(one.key)).toBeGreaterThan(0);
-      expect(await client.pttl(one.key)).toBeLessThanOrEqual(2 * of.limit.windowMs);
-      await client.persist(one.key);
+      expect(await client.pttl(storedKey(one))).toBeGreaterThan(0);
+      expect(await client.pttl(storedKey(one))).toBeLessThanOrEqual(2 * of.limit.windowMs);
+      await client.persist(storedKey(one));
     }
   });
 
@@ -90,7 +91,7 @@ describe.each(KINDS_OF_POLICY)("$strategy", ({ of }) => {
   ])("goes on when the key holds $foreign", async ({ plant }) => {
     const storage = openStorage(client, { denyCacheMs: 0 });
     const one = claim(of);
-    await plant(one.key);
+    await plant(storedKey(one));
     const verdicts = [];
     for (let i = 0; i < 6; i++) verdicts.push(...(await storage.hit([one], ALL_OR_NOTHING)));
     for (const { remaining, resetAfterMs, retryAfterMs } of verdicts) {
@@ -100,7 +101,7 @@ describe.each(KINDS_OF_POLICY)("$strategy", ({ of }) => {
       expect(retryAfterMs).toBeLessThanOrEqual(2 * of.limit.windowMs);
     }
     expect(verdicts.filter(({ allowed }) => allowed).length).toBeLessThanOrEqual(3);
-    expect(await client.pttl(one.key)).toBeGreaterThan(0);
+    expect(await client.pttl(storedKey(one))).toBeGreaterThan(0);
   });
 
   test("a clock that was set back locks nobody out for longer than a window", async () => {
@@ -148,10 +149,10 @@ test("a client's own keyPrefix is honoured, by reset too", async () => {
   const storage = openStorage(prefixed);
   const one = claim(policy("fixed-window", 5));
   await storage.hit([one], ALL_OR_NOTHING);
-  await client.set(one.key, "not ours");
-  expect(await client.keys("app*")).toEqual([`app[1]:${one.key}`]);
+  await client.set(storedKey(one), "not ours");
+  expect(await client.keys("app*")).toEqual([`app[1]:${storedKey(one)}`]);
   await storage.reset("test:{");
-  expect(await client.keys("*")).toEqual([one.key]);
+  expect(await client.keys("*")).toEqual([storedKey(one)]);
 });
 
 test("check says whether Redis answers", async () => {

@@ -1,35 +1,30 @@
--- block: "until_at". A hit of cost `n` refuses everything for `n` milliseconds.
+-- block: an entry ends with the block. A hit of cost `n` refuses everything for `n` milliseconds.
 
 local function make_block()
   local block = {}
 
-  function block.load(key, text, policy, now)
-    local until_at = max(stored_numbers(text) or now, now)
-    return { key = key, policy = policy, exists = text and true, is_changed = false, until_at = until_at }
+  function block.load(counter, _, ends_at)
+    counter.until_at = max(ends_at, now)
   end
 
-  function block.test(counter, _, now)
+  function block.test(counter)
     local left_ms = counter.until_at - now
     return left_ms == 0, left_ms == 0 and 1 or 0, left_ms, left_ms, 0, 0
   end
 
   -- A running block is never shortened.
-  function block.charge(counter, cost, now)
+  function block.charge(counter, cost)
     counter.until_at = max(counter.until_at, now + cost)
-    local _, remaining, reset_after_ms, retry_after_ms = block.test(counter, cost, now)
+    local _, remaining, reset_after_ms, retry_after_ms = block.test(counter)
     return true, remaining, reset_after_ms, retry_after_ms, counter.until_at, 0
   end
 
-  function block.refund(counter, _, receipt, _, now)
+  function block.refund(counter, _, receipt)
     if counter.until_at == receipt then counter.until_at = now end
   end
 
-  function block.text(counter, now)
-    return counter.until_at > now and format("%.0f", counter.until_at) or nil
-  end
-
-  function block.expires_at(counter)
-    return counter.until_at
+  function block.numbers(counter)
+    return counter.until_at, 1, 0
   end
 
   return block

@@ -1,35 +1,26 @@
 -- Decides a list of calls, one after the other, as if each had come alone.
 --
--- KEYS     first those of texts, then those of logs
+-- KEYS     first those of groups, then those of logs
 -- ARGV[1]  a JSON list of numbers, written by src/redis/wire.ts:
---            has_test_clock, test_now, text_count
+--            has_test_clock, test_now, group_count
+--            entry_count, for each: group, id
 --            policy_count, for each: strategy_number, amount, window_ms, capacity, ticks_per_ms, ticks_per_token
 --            call_count, for each: kind, not_after, each, claim_count, and for each claim
---              key (texts count up from 1, logs down from -1), policy, cost, and two more:
+--              counter (entries count up from 1, logs down from -1), policy, cost, and two more:
 --              of a hit is_meta and parent (0: any), of a refund receipt and refunds_seen
 -- Reply    a flat list of whole numbers: the server's clock, then for each call 1 when it came too late, else 0
 --          and six numbers for each verdict
 
-local TEST_CLOCK_TTL_SLACK_MS = 3600000
 local HIT, TEST, REFUND, CLEAR, PENALIZE = 1, 2, 3, 4, 5
 local POLICY_NUMBERS, CALL_NUMBERS, CLAIM_NUMBERS, VERDICT_NUMBERS = 6, 4, 5, 6
 
-local input = cjson.decode(ARGV[1])
-if math.type then
-  -- Lua 5.4 tells whole numbers from floats, which would overflow where floats round.
-  for i = 1, #input do input[i] = input[i] + 0.0 end
-end
+local group_count, entry_count = input[3], input[4]
+texts = group_count > 0 and call("MGET", unpack(KEYS, 1, group_count)) or {}
+local ENTRIES_AT = 5
 
-local time = redis.call("TIME")
-local unix_ms = time[1] * 1000 + floor(time[2] / 1000)
-local server_at = unix_ms - EPOCH_UNIX_MS
-local has_test_clock, now, text_count = input[1] == 1, server_at, input[3]
-if has_test_clock then now = input[2] end
-
-local texts = text_count > 0 and redis.call("MGET", unpack(KEYS, 1, text_count)) or {}
 local policies = {}
-local position = 5
-for i = 1, input[4] do
+local position = ENTRIES_AT + 2 * entry_count + 1
+for i = 1, input[position - 1] do
   policies[i] = {
     is_block = input[position] == BLOCK_STRATEGY,
     strategy = strategy_of(input[position]),
@@ -42,15 +33,17 @@ for i = 1, input[4] do
   position = position + POLICY_NUMBERS
 end
 
-local reply = { server_at }
-
 -- A claim is known by the place of its first number in the input.
 local function counter_of(claim)
   local index = input[claim]
   local counter = counters[index]
   if counter then return counter end
-  local key, policy = KEYS[index > 0 and index or text_count - index], policies[input[claim + 1]]
-  counter = policy.strategy.load(key, texts[index], policy, now)
+  local policy, at = policies[input[claim + 1]], ENTRIES_AT + 2 * (index - 1)
+  if index > 0 then
+    counter = counter_in(input[at], input[at + 1], policy)
+  else
+    counter = counter_of_log(KEYS[group_count - index], policy)
+  end
   counters[index] = counter
   return counter
 end
@@ -67,14 +60,14 @@ end
 
 local function test(claim, slot)
   local counter = counter_of(claim)
-  return say(slot, counter.policy.strategy.test(counter, input[claim + 2], now))
+  return say(slot, counter.policy.strategy.test(counter, input[claim + 2]))
 end
 
 -- To be called only after a test that allowed it.
 local function charge(claim, slot)
   local counter = counter_of(claim)
   counter.is_changed = true
-  say(slot, counter.policy.strategy.charge(counter, input[claim + 2], now))
+  say(slot, counter.policy.strategy.charge(counter, input[claim + 2]))
 end
 
 -- A running block is extended; a limit on breaches that is full stays full. Neither has refused: what it says is
@@ -108,7 +101,7 @@ local function hit(claims, count, slot, each)
     elseif not meta_refused and not is_meta and (not limit_refused or each and not is_refused[i]) then
       charge(claim, said)
     else
-      heal(counter_of(claim))
+      counter_of(claim).is_looked_at = true
     end
   end
 end
@@ -117,12 +110,12 @@ end
 local function hit_one(claim, slot)
   local counter, cost = counter_of(claim), input[claim + 2]
   local strategy = counter.policy.strategy
-  local allowed, remaining, reset_after_ms, retry_after_ms, receipt, refunds_seen = strategy.test(counter, cost, now)
+  local allowed, remaining, reset_after_ms, retry_after_ms, receipt, refunds_seen = strategy.test(counter, cost)
   if allowed then
     counter.is_changed = true
-    say(slot, strategy.charge(counter, cost, now))
+    say(slot, strategy.charge(counter, cost))
   else
-    heal(counter)
+    counter.is_looked_at = true
     say(slot, false, remaining, reset_after_ms, retry_after_ms, receipt, refunds_seen)
   end
 end
@@ -130,7 +123,7 @@ end
 local function refund(claim)
   local counter = counter_of(claim)
   local cost, receipt, refunds_seen = input[claim + 2], input[claim + 3], input[claim + 4]
-  counter.policy.strategy.refund(counter, cost, receipt, refunds_seen, now)
+  counter.policy.strategy.refund(counter, cost, receipt, refunds_seen)
   counter.is_changed = true
 end
 
@@ -147,24 +140,19 @@ local function execute(kind, claims, count, each)
     elseif kind == REFUND then
       refund(claim)
     elseif kind == CLEAR then
-      forget(input[claim], counter_of(claim), now)
+      forget(counter_of(claim))
     end
   end
 end
 
 local call_count = input[position]
-local call = position + 1
+local question = position + 1
 for _ = 1, call_count do
-  local not_after, count = input[call + 1], input[call + 3]
+  local not_after, count = input[question + 1], input[question + 3]
   local is_late = server_at >= not_after
   reply[#reply + 1] = is_late and 1 or 0
-  if not is_late then execute(input[call], call + CALL_NUMBERS, count, input[call + 2] == 1) end
-  call = call + CALL_NUMBERS + count * CLAIM_NUMBERS
+  if not is_late then execute(input[question], question + CALL_NUMBERS, count, input[question + 2] == 1) end
+  question = question + CALL_NUMBERS + count * CLAIM_NUMBERS
 end
 
-write_all(now, unix_ms - now + (has_test_clock and TEST_CLOCK_TTL_SLACK_MS or 0))
-
-if math.tointeger then
-  for i = 1, #reply do reply[i] = math.tointeger(reply[i]) end
-end
-return reply
+write_all()

@@ -38,7 +38,7 @@ local function make_instant_log()
 
   -- The bytes of the stored entries `from` to `to`.
   function instant_log:bytes(from, to)
-    return redis.call("GETRANGE", self.key, (from - 1) * ENTRY_BYTES, to * ENTRY_BYTES - 1)
+    return call("GETRANGE", self.key, (from - 1) * ENTRY_BYTES, to * ENTRY_BYTES - 1)
   end
 
   function instant_log:entry(i)
@@ -161,13 +161,13 @@ local function make_instant_log()
     local from = self.edited_from or self.last + 1
     local is_shortened = self.last < self.stored or self.stored < from - 1
     if self.last <= BLOCK_ENTRIES or left > live or is_shortened or self.is_rebased then
-      redis.call("SET", self.key, self:rewritten(), "PXAT", expires_unix_ms)
+      call("SET", self.key, self:rewritten(), "PXAT", expires_unix_ms)
       return
     end
     if from <= self.last then
-      redis.call("SETRANGE", self.key, format("%.0f", (from - 1) * ENTRY_BYTES), self:packed(from))
+      call("SETRANGE", self.key, format("%.0f", (from - 1) * ENTRY_BYTES), self:packed(from))
     end
-    redis.call("PEXPIREAT", self.key, expires_unix_ms)
+    call("PEXPIREAT", self.key, expires_unix_ms)
   end
 
   return instant_log

@@ -1,78 +1,37 @@
--- Plain hits on token buckets. What is stored is what token-bucket.lua stores; this is the same step, written for
--- many claims in one call: no table and no closure for each of them.
--- An answer is two numbers: the ticks that are available, or `-available - 1` of a claim without room; and what was
--- refunded, in ticks.
+-- Plain hits on token buckets: the step of token-bucket.lua, without a table for each counter.
+-- An answer is two numbers: how many ticks the bucket needs to be full, or `-ticks - 1` of a claim without room; and
+-- what was refunded, in ticks.
 
--- By place, in ticks. A bucket's state is held at the first place of its key; `counts` is false at the others.
-local counts, full_at, refunded, keep_until, ticks_per_ms, changed = {}, {}, {}, {}, {}, {}
--- What the key holds, when it is one integer and means what it says; else false.
-local stored_full_at = {}
-
-local LARGEST_EXACT = 2 ^ 53
-
--- Patterns are slow. What is written as no integer of ours is never added to: INCRBY itself refuses it.
-local function read(text)
-  local full = text and tonumber(text)
-  if full and full >= 1 and full < LARGEST_EXACT and full == floor(full) then return full + 0.0, 0, full + 0.0 end
-  return stored_numbers(text)
-end
-
-local function load(place, text, policy)
-  local now_ticks = now * policy.ticks_per_ms
-  local empty = now_ticks + policy.capacity * policy.ticks_per_token
-  local full, given_back, keep = read(text)
-  keep = keep or full
-  stored_full_at[place] = keep == full and given_back == 0 and full or false
-  if not full or keep <= now_ticks then
-    full, given_back, keep = now_ticks, 0, now_ticks
-  elseif full > empty or keep > empty then
-    -- Emptier than empty: another clock wrote it.
-    full, keep, changed[place] = min(full, empty), min(keep, empty), true
+local function plain_token_bucket()
+  local function judge(group, entry, policy)
+    local now_ticks, is_healed = now * policy.ticks_per_ms, false
+    local empty = now_ticks + policy.capacity * policy.ticks_per_token
+    if group[entry + 1] <= now then
+      group[entry + 1], group[entry + 2], group[entry + 3] = now, now_ticks, 0
+    else
+      local latest_end_at = ceil(empty / policy.ticks_per_ms)
+      if group[entry + 2] > empty or group[entry + 1] > latest_end_at then
+        -- Emptier than empty: another clock wrote it.
+        group[entry + 2], group[entry + 1] = min(group[entry + 2], empty), min(group[entry + 1], latest_end_at)
+        is_healed = true
+      end
+      group[entry + 2] = max(group[entry + 2], now_ticks)
+    end
+    return policy.cost * policy.ticks_per_token <= empty - group[entry + 2] and policy.amount > 0, is_healed
   end
-  full_at[place], refunded[place], keep_until[place] = max(full, now_ticks), given_back or 0, keep
-  ticks_per_ms[place], counts[place] = policy.ticks_per_ms, true
-end
 
-local function available(place, policy)
-  return now * policy.ticks_per_ms + policy.capacity * policy.ticks_per_token - full_at[place]
-end
+  local function settle(slot, group, entry, policy, fits, is_charged)
+    if is_charged then
+      local full_at = group[entry + 2] + policy.cost * policy.ticks_per_token
+      local ends_at = max(group[entry + 1], ceil(full_at / policy.ticks_per_ms))
+      group[entry + 1], group[entry + 2] = ends_at, full_at
+      if ends_at > group[2] - server_offset_ms then group[1] = NO_MARK end
+    end
+    local owed = group[entry + 2] - now * policy.ticks_per_ms
+    reply[slot] = fits and owed or -owed - 1
+    reply[slot + 1] = group[entry + 3]
+    return slot + 2
+  end
 
-local function has_room(place, policy)
-  return policy.cost * policy.ticks_per_token <= available(place, policy) and policy.amount > 0
-end
-
-local function charge(place, policy)
-  local full = full_at[place] + policy.cost * policy.ticks_per_token
-  full_at[place], keep_until[place], changed[place] = full, max(keep_until[place], full), true
-end
-
-local function say(slot, place, policy, fits)
-  local ticks = available(place, policy)
-  reply[slot] = fits and ticks or -ticks - 1
-  reply[slot + 1] = refunded[place]
-end
-
-local function is_changed(place)
-  return changed[place]
-end
-
--- What to add to the stored integer; nil where there is none to add to, or nothing to keep.
-local function added(place)
-  local stored, full = stored_full_at[place], full_at[place]
-  if not stored or refunded[place] ~= 0 or keep_until[place] ~= full then return nil end
-  if full <= now * ticks_per_ms[place] then return nil end
-  return format("%.0f", full - stored)
-end
-
-local KEEPS_EXPIRY_WHEN_ADDED = false
-
-local function text_of(place)
-  local full, given_back, keep = full_at[place], refunded[place], keep_until[place]
-  if keep <= now * ticks_per_ms[place] then return nil end
-  if given_back == 0 and keep == full then return format("%.0f", full) end
-  return format("%.0f %.0f %.0f", full, given_back, keep)
-end
-
-local function expires_at(place)
-  return ceil(keep_until[place] / ticks_per_ms[place])
+  return judge, settle
 end

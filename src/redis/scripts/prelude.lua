@@ -1,36 +1,33 @@
--- The parts in this folder are joined into one script. Suffixes name units: `_ms` durations, `_at` instants in
+-- The parts in this folder are joined into scripts by src/redis/scripts.ts. Suffixes name units: `_ms` durations, `_at` instants in
 -- whole milliseconds since 2024-01-01 UTC. Numbers are written with "%.0f": `..` would keep 14 digits only.
---
--- Each strategy is made by a function, so that a call pays only for what it uses. A strategy has
---   load(key, text, policy, now)
---                               makes the counter from the stored text or nil: its state as of now. What no clock
---                               of ours can have written is clamped, and `is_healed` set. All fields are named at
---                               once, so that the table has its size from the start
---   test(counter, cost, now)    returns the six parts of a verdict: allowed (true or false), remaining,
---                               reset_after_ms, retry_after_ms, receipt, refunds_seen
---   charge(counter, cost, now)  charges what a test has allowed, and returns the verdict after it
---   refund(counter, cost, receipt, refunds_seen, now)
---   text(counter)               what to store; nil for nothing
---   added(counter)              may be missing: what to add to the stored integer instead, or nil
---   expires_at(counter)         from then on the state equals no state
--- and equals its twin in src/core/strategies step by step.
 
 local EPOCH_UNIX_MS = 1704067200000
+local TEST_CLOCK_TTL_SLACK_MS = 3600000
+
+-- How a stored value starts, and each entry in it; see groups.lua.
+local MARK = 0x6c65
+local HEADER_FORMAT, ENTRY_FORMAT = "<I2d", "I6ddd"
+local HEADER_BYTES, ENTRY_BYTES = 10, 30
+local SHORTEST_LIFE_MS = 1000
 
 -- Stands for an endless wait in the reply, which holds whole numbers only.
 local NEVER = -1
 
--- Longer texts, or ones with anything but digits and blanks, were not written by this script.
-local LONGEST_TEXT = 64
-
-local floor, ceil, min, max = math.floor, math.ceil, math.min, math.max
-local format, tonumber = string.format, tonumber
+local floor, ceil, min, max, format = math.floor, math.ceil, math.min, math.max, string.format
 local unpack = table.unpack or unpack
+local call = redis.call
 
--- One to three whole numbers separated by blanks; nothing for any other text.
-local function stored_numbers(text)
-  if not text or #text > LONGEST_TEXT then return nil end
-  local first, second, third = text:match("^(%d+) ?(%d*) ?(%d*)$")
-  if not first then return nil end
-  return first + 0.0, second ~= "" and second + 0.0 or nil, third ~= "" and third + 0.0 or nil
+local input = cjson.decode(ARGV[1])
+if math.type then
+  -- Lua 5.4 tells whole numbers from floats, which would overflow where floats round.
+  for i = 1, #input do input[i] = input[i] + 0.0 end
 end
+
+local time = call("TIME")
+local unix_ms = time[1] * 1000 + floor(time[2] / 1000)
+local server_at = unix_ms - EPOCH_UNIX_MS
+local has_test_clock = input[1] == 1
+local now = has_test_clock and input[2] or server_at
+-- What takes an instant to the server's clock.
+local server_offset_ms = server_at - now + (has_test_clock and TEST_CLOCK_TTL_SLACK_MS or 0)
+local reply = { server_at }

@@ -1,31 +1,25 @@
--- sliding-window-counter: "previous current starts_at"
+-- sliding-window-counter: an entry ends with the last window that weighs, and holds the previous and the current count.
 
 local function make_sliding_window()
   local sliding_window = {}
 
+  -- The current window still weighs during the one after it.
+  local function windows_left(current)
+    return current == 0 and 1 or 2
+  end
+
   -- Windows that ended have moved back, or are forgotten. One that opens in the future was opened by another clock.
-  function sliding_window.load(key, text, policy, now)
+  function sliding_window.load(counter, policy, ends_at, previous, current)
     local window_ms = policy.window_ms
-    local is_healed = false
-    local previous, current, starts_at = stored_numbers(text)
-    if not starts_at or now >= starts_at + 2 * window_ms then
+    local starts_at = ends_at - windows_left(current) * window_ms
+    if ends_at <= now or previous + current == 0 then
       previous, current, starts_at = 0, 0, now
     elseif starts_at > now then
-      starts_at, is_healed = now, true
+      starts_at, counter.is_healed = now, true
     elseif now >= starts_at + window_ms then
-      if current == 0 then starts_at = now else starts_at = starts_at + window_ms end
-      previous, current = current, 0
+      previous, current, starts_at = current, 0, starts_at + window_ms
     end
-    return {
-      key = key,
-      policy = policy,
-      exists = text and true,
-      is_healed = is_healed,
-      is_changed = false,
-      previous = previous,
-      current = current,
-      starts_at = starts_at,
-    }
+    counter.previous, counter.current, counter.starts_at = previous, current, starts_at
   end
 
   -- How long before its end a window of `count` weighs at most `units`.
@@ -34,7 +28,7 @@ local function make_sliding_window()
   end
 
   -- How long until so many units are free: first the previous window fades, then the current one.
-  local function wait_for(units, counter, now)
+  local function wait_for(units, counter)
     local policy = counter.policy
     if units > policy.amount or policy.amount == 0 then return NEVER end
     local window_ms = policy.window_ms
@@ -47,19 +41,19 @@ local function make_sliding_window()
   end
 
   -- Sums are kept in units times milliseconds, whole numbers.
-  function sliding_window.test(counter, cost, now)
+  function sliding_window.test(counter, cost)
     local amount, window_ms, starts_at = counter.policy.amount, counter.policy.window_ms, counter.starts_at
     local spent_unit_ms = counter.previous * (starts_at + window_ms - now) + counter.current * window_ms
     local free_unit_ms = max(0, amount * window_ms - spent_unit_ms)
     local remaining = floor(free_unit_ms / window_ms)
     local allowed = cost * window_ms <= free_unit_ms and amount > 0
-    local reset_after_ms = remaining == amount and 0 or wait_for(remaining + 1, counter, now)
-    return allowed, remaining, reset_after_ms, allowed and 0 or wait_for(cost, counter, now), starts_at, 0
+    local reset_after_ms = remaining == amount and 0 or wait_for(remaining + 1, counter)
+    return allowed, remaining, reset_after_ms, allowed and 0 or wait_for(cost, counter), starts_at, 0
   end
 
-  function sliding_window.charge(counter, cost, now)
+  function sliding_window.charge(counter, cost)
     counter.current = counter.current + cost
-    return sliding_window.test(counter, 0, now)
+    return sliding_window.test(counter, 0)
   end
 
   -- The receipt is the start of the window that was charged; it may have become the previous one since.
@@ -71,14 +65,9 @@ local function make_sliding_window()
     end
   end
 
-  function sliding_window.text(counter)
-    if counter.previous == 0 and counter.current == 0 then return nil end
-    return format("%.0f %.0f %.0f", counter.previous, counter.current, counter.starts_at)
-  end
-
-  -- The current window still weighs during the one after it.
-  function sliding_window.expires_at(counter)
-    return counter.starts_at + (counter.current == 0 and 1 or 2) * counter.policy.window_ms
+  function sliding_window.numbers(counter)
+    local ends_at = counter.starts_at + windows_left(counter.current) * counter.policy.window_ms
+    return ends_at, counter.previous, counter.current
   end
 
   return sliding_window

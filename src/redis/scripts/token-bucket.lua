@@ -1,34 +1,23 @@
--- token-bucket (GCRA), in ticks: "full_at", or "full_at refunded keep_until" after a refund
+-- token-bucket (GCRA): an entry holds `full_at` and the sum of refunds, in ticks.
 --
 -- `full_at` is the theoretical arrival time: when the bucket is full again. It lies `capacity` tokens ahead of
--- now when the bucket is empty. Until `keep_until`, its latest value, a charge may come back.
+-- now when the bucket is empty. The entry ends with its latest value: until then a charge may come back.
 
 local function make_token_bucket()
   local token_bucket = {}
 
   -- A bucket that is emptier than empty was written by another clock.
-  function token_bucket.load(key, text, policy, now)
+  function token_bucket.load(counter, policy, ends_at, full_at, refunded)
     local now_ticks = now * policy.ticks_per_ms
     local empty = now_ticks + policy.capacity * policy.ticks_per_token
-    local full_at, refunded, keep_until = stored_numbers(text)
-    local is_healed = false
-    keep_until = keep_until or full_at
-    if not full_at or keep_until <= now_ticks then
-      full_at, refunded, keep_until = now_ticks, 0, now_ticks
-    elseif full_at > empty or keep_until > empty then
-      full_at, keep_until, is_healed = min(full_at, empty), min(keep_until, empty), true
+    local latest_end_at = ceil(empty / policy.ticks_per_ms)
+    if ends_at <= now then
+      ends_at, full_at, refunded = now, now_ticks, 0
+    elseif full_at > empty or ends_at > latest_end_at then
+      full_at, ends_at, counter.is_healed = min(full_at, empty), min(ends_at, latest_end_at), true
     end
     policy.now_ticks, policy.empty = now_ticks, empty
-    return {
-      key = key,
-      policy = policy,
-      exists = text and true,
-      is_healed = is_healed,
-      is_changed = false,
-      full_at = max(full_at, now_ticks),
-      refunded = refunded or 0,
-      keep_until = keep_until,
-    }
+    counter.ends_at, counter.full_at, counter.refunded = ends_at, max(full_at, now_ticks), refunded
   end
 
   -- Rounded up: at that millisecond the tokens are surely there.
@@ -49,7 +38,8 @@ local function make_token_bucket()
 
   function token_bucket.charge(counter, cost)
     local full_at = counter.full_at + cost * counter.policy.ticks_per_token
-    counter.full_at, counter.keep_until = full_at, max(counter.keep_until, full_at)
+    counter.full_at = full_at
+    counter.ends_at = max(counter.ends_at, ceil(full_at / counter.policy.ticks_per_ms))
     local _, remaining, reset_after_ms = token_bucket.test(counter, 0)
     return true, remaining, reset_after_ms, 0, full_at, counter.refunded
   end
@@ -63,15 +53,8 @@ local function make_token_bucket()
     counter.full_at, counter.refunded = counter.full_at - returned, counter.refunded + returned
   end
 
-  function token_bucket.text(counter)
-    local full_at, refunded, keep_until = counter.full_at, counter.refunded, counter.keep_until
-    if keep_until <= counter.policy.now_ticks then return nil end
-    if refunded == 0 and keep_until == full_at then return format("%.0f", full_at) end
-    return format("%.0f %.0f %.0f", full_at, refunded, keep_until)
-  end
-
-  function token_bucket.expires_at(counter)
-    return ceil(counter.keep_until / counter.policy.ticks_per_ms)
+  function token_bucket.numbers(counter)
+    return counter.ends_at, counter.full_at, counter.refunded
   end
 
   return token_bucket
