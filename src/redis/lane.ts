@@ -152,9 +152,18 @@ export class Lane {
       this.#handOut(calls, reply, { sentAt, receivedAt });
     } catch (error) {
       this.#land(flight);
-      const failed = failure(error);
-      for (const call of calls) call.fail(failed);
+      this.#fail(calls, error);
     }
+  }
+
+  /** What one call asked too much of is not to cost the others their answers; nothing was charged. */
+  #fail(calls: readonly Call[], error: unknown): void {
+    if (calls.length > 1 && isOfOneCall(error)) {
+      for (const call of calls) if (!call.isSettled) this.#send([call]);
+      return;
+    }
+    const failed = failure(error);
+    for (const call of calls) call.fail(failed);
   }
 
   #land(flight: Flight): void {
@@ -207,6 +216,11 @@ interface Flight extends ExpiryListener {
 
 function isNoScript(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith("NOSCRIPT");
+}
+
+/** The scripts' own error: a client that has more limits in one counter than a value holds. */
+function isOfOneCall(error: unknown): boolean {
+  return error instanceof Error && error.message.includes("too many limits");
 }
 
 /** Calls whose keys lie together, each group in the order in which it was asked. */

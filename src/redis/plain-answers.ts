@@ -1,6 +1,7 @@
 import type { Claim } from "../core/storage.js";
 import { slidingWindowCounter } from "../core/strategies/sliding-window-counter.js";
 import type { Policy, Verdict } from "../core/strategy.js";
+import { CountedVerdict } from "../core/verdict.js";
 import type { PlainStrategy } from "./scripts.js";
 import type { ServerInstant } from "./wire.js";
 
@@ -36,15 +37,11 @@ function fixedWindowVerdict({ policy, cost }: Claim, { numbers, at, now }: Plain
   const allowed = said >= 0;
   const count = allowed ? said : -said - 1;
   const canEverFit = cost <= amount && amount > 0;
-  return {
-    allowed,
-    // A count above the amount was written for another limit.
-    remaining: Math.max(0, amount - count),
-    resetAfterMs: count === 0 ? 0 : leftMs,
-    retryAfterMs: allowed ? 0 : canEverFit ? leftMs : Number.POSITIVE_INFINITY,
-    receipt: allowed ? now + leftMs : 0,
-    refundsSeen: 0,
-  };
+  // A count above the amount was written for another limit.
+  const remaining = Math.max(0, amount - count);
+  const resetAfterMs = count === 0 ? 0 : leftMs;
+  const retryAfterMs = allowed ? 0 : canEverFit ? leftMs : Number.POSITIVE_INFINITY;
+  return new CountedVerdict(allowed, remaining, resetAfterMs, retryAfterMs, allowed ? now + leftMs : 0, 0);
 }
 
 /** From the previous count, or `-previous - 1` of a refusal, the current one, and its window's age. */
@@ -58,7 +55,9 @@ function slidingWindowVerdict({ policy, cost }: Claim, answer: PlainAnswer): Ver
     startsAt: now - Number(numbers[at + 2]),
   };
   const verdict = slidingWindowCounter.test(state, policy, isCharged ? 0 : cost, now);
-  return isCharged ? { ...verdict, allowed: true, retryAfterMs: 0 } : verdict;
+  if (!isCharged) return verdict;
+  const { remaining, resetAfterMs, receipt, refundsSeen } = verdict;
+  return new CountedVerdict(true, remaining, resetAfterMs, 0, receipt, refundsSeen);
 }
 
 /** From the ticks until the bucket is full, or `-ticks - 1` of a refusal, and the ticks that were refunded. */
@@ -70,14 +69,14 @@ function tokenBucketVerdict({ policy, cost }: Claim, answer: PlainAnswer): Verdi
   const owed = allowed ? said : -said - 1;
   const available = capacity * ticksPerToken - owed;
   const tokens = Math.floor(available / ticksPerToken);
-  return {
+  return new CountedVerdict(
     allowed,
-    remaining: limit.amount === 0 ? 0 : tokens,
-    resetAfterMs: tokens === capacity ? 0 : untilTokensMs(policy, tokens + 1, available),
-    retryAfterMs: allowed ? 0 : untilTokensMs(policy, cost, available),
-    receipt: isCharged ? now * ticksPerMs + owed : 0,
-    refundsSeen: isCharged ? Number(numbers[at + 1]) : 0,
-  };
+    limit.amount === 0 ? 0 : tokens,
+    tokens === capacity ? 0 : untilTokensMs(policy, tokens + 1, available),
+    allowed ? 0 : untilTokensMs(policy, cost, available),
+    isCharged ? now * ticksPerMs + owed : 0,
+    isCharged ? Number(numbers[at + 1]) : 0,
+  );
 }
 
 /** Rounded up: at that millisecond the tokens are surely there. */

@@ -1,5 +1,6 @@
 import type { Charge, Claim, HitOptions } from "../core/storage.js";
 import type { Policy, Strategy, Verdict } from "../core/strategy.js";
+import { CountedVerdict } from "../core/verdict.js";
 import { entryId, entryName, groupKey, isSameGroup } from "./groups.js";
 import { DECIDE, type Script } from "./scripts.js";
 
@@ -113,14 +114,14 @@ function decodeReply(reply: unknown, questions: readonly TimedQuestion[]): Reply
 }
 
 function verdictAt(reply: readonly unknown[], position: number): Verdict {
-  return {
-    allowed: Number(reply[position]) === 1,
-    remaining: Number(reply[position + 1]),
-    resetAfterMs: endless(Number(reply[position + 2])),
-    retryAfterMs: endless(Number(reply[position + 3])),
-    receipt: Number(reply[position + 4]),
-    refundsSeen: Number(reply[position + 5]),
-  };
+  return new CountedVerdict(
+    Number(reply[position]) === 1,
+    Number(reply[position + 1]),
+    endless(Number(reply[position + 2])),
+    endless(Number(reply[position + 3])),
+    Number(reply[position + 4]),
+    Number(reply[position + 5]),
+  );
 }
 
 function endless(ms: number): number {

@@ -153,6 +153,13 @@ describe("a value", () => {
     expect(await remainingOf(storage, [log])).toEqual([5]);
     const stored = [1, 500, 1000].map((n) => claim(policy("fixed-window", n, 1, "hour"), { who: "ann" }));
     expect(await remainingOf(storage, stored)).toEqual([0, 499, 999]);
+    const ofOthers = ["bob", "eve"].map((who) => claim(policy("fixed-window", 5), { who }));
+    const together = [ofOthers[0], oneMore, ofOthers[1]].map((one) =>
+      storage.hit([one as Claim], ALL_OR_NOTHING),
+    );
+    const outcomes = await Promise.allSettled(together);
+    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(await remainingOf(storage, ofOthers)).toEqual([4, 4]);
   });
 
   test("that holds nothing any more is deleted", async () => {
