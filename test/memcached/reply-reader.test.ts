@@ -18,7 +18,7 @@ const stream = [
   "ERROR\r\n",
 ];
 
-const expected: Reply[] = [
+const expected: Partial<Reply>[] = [
   { status: "HD", line: "HD", text: undefined },
   { status: "VA", line: "VA 16 c42", text: "1000000000000001" },
   { status: "EN", line: "EN", text: undefined },
@@ -38,10 +38,12 @@ const expected: Reply[] = [
   { status: "ERROR", line: "ERROR", text: undefined },
 ];
 
-function read(chunks: readonly string[]): Reply[] {
-  const replies: Reply[] = [];
-  const reader = new ReplyReader((reply) => replies.push(reply));
-  for (const chunk of chunks) reader.push(chunk);
+/** Every chunk arrives in the same memory, as it does from a connection. */
+function read(chunks: readonly string[]): Partial<Reply>[] {
+  const replies: Partial<Reply>[] = [];
+  const reader = new ReplyReader(({ status, line, text }) => replies.push({ status, line, text }));
+  const memory = Buffer.alloc(4096);
+  for (const chunk of chunks) reader.push(memory.subarray(0, memory.write(chunk, "latin1")));
   return replies;
 }
 
