@@ -9,7 +9,7 @@ import type { ChargeList, WindowCharge } from "./window-charge.js";
 export class PlainHit extends TimedCall<readonly Verdict[]> implements ChargeList {
   readonly #tallies: readonly PlainTally[];
   readonly #onAnswered: (hit: PlainHit) => void;
-  readonly #charges: WindowCharge[] = [];
+  readonly #charges: WindowCharge[];
   #missing: number;
 
   constructor(
@@ -22,6 +22,7 @@ export class PlainHit extends TimedCall<readonly Verdict[]> implements ChargeLis
     super(timeoutMs, resolve, reject);
     this.#tallies = tallies;
     this.#onAnswered = onAnswered;
+    this.#charges = new Array<WindowCharge>(tallies.length);
     this.#missing = tallies.length;
   }
 
@@ -40,7 +41,7 @@ export class PlainHit extends TimedCall<readonly Verdict[]> implements ChargeLis
     for (let i = 0; i < tallies.length; i++) {
       const claim = claims[i];
       const charge = claim && tallies[i]?.prepare(claim, now, this);
-      if (charge !== undefined) this.#charges.push(charge);
+      if (charge !== undefined) this.#charges[i] = charge;
     }
     for (let i = 0; i < tallies.length; i++) {
       const charge = this.#charges[i];

@@ -53,11 +53,12 @@ export class PlainHits {
   #talliesOf(claims: readonly Claim[], mode: HitOptions["mode"]): readonly PlainTally[] | undefined {
     const { decider, tallyOf } = this.#options;
     if (claims.length === 0 || (claims.length > 1 && mode !== "all")) return undefined;
-    const tallies: PlainTally[] = [];
-    for (const { role, cost, policy } of claims) {
-      const tally = role === "limit" && cost > 0 ? tallyOf(policy).plain : undefined;
+    // Of its size from the start: an empty list that is pushed to has room for 17.
+    const tallies = new Array<PlainTally>(claims.length);
+    for (let i = 0; i < claims.length; i++) {
+      const tally = plainTallyOf(claims[i], tallyOf);
       if (tally === undefined) return undefined;
-      tallies.push(tally);
+      tallies[i] = tally;
     }
     return decider.mayRefuse(claims) ? undefined : tallies;
   }
@@ -84,4 +85,9 @@ export class PlainHits {
       if (hit.size > 1) decider.end();
     }
   }
+}
+
+/** Of a limit that charges something. */
+function plainTallyOf(claim: Claim | undefined, tallyOf: (policy: Policy) => Tally): PlainTally | undefined {
+  return claim?.role === "limit" && claim.cost > 0 ? tallyOf(claim.policy).plain : undefined;
 }

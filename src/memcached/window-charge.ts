@@ -20,6 +20,7 @@ export class WindowCharge implements Increment {
   #sum = 0;
   #cas = 0;
   #error: unknown;
+  #isAnswered = false;
 
   constructor(claim: Claim, window: Window, text: CounterText, exptime: number, list: ChargeList) {
     this.claim = claim;
@@ -49,14 +50,21 @@ export class WindowCharge implements Increment {
   }
 
   counted(sum: number, cas: number): void {
+    if (this.#isAnswered) return;
     this.#sum = sum;
     this.#cas = cas;
-    if (!Number.isSafeInteger(sum)) this.#error = notACounter(String(sum));
-    this.#list.arrived(this);
+    this.#arrive(Number.isSafeInteger(sum) ? undefined : notACounter(String(sum)));
   }
 
   failed(error: unknown): void {
-    this.#error = error ?? new Error("The server could not count.");
+    this.#arrive(error ?? new Error("The server could not count."));
+  }
+
+  /** Once: a client that calls back twice must not stand for the answers that its list still waits for. */
+  #arrive(error: unknown): void {
+    if (this.#isAnswered) return;
+    this.#isAnswered = true;
+    this.#error = error;
     this.#list.arrived(this);
   }
 

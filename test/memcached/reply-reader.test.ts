@@ -48,6 +48,31 @@ function read(chunks: readonly string[]): Partial<Reply>[] {
 }
 
 describe("ReplyReader", () => {
+  it.each([
+    ["VA 16 c42\r\n1000000000000001\r\n", { number: 1_000_000_000_000_001, cas: 42, isError: false }],
+    ["VA 1 c99999999999999999999\r\n7\r\n", { number: 7, cas: 0, isError: false }],
+    ["VA 1\r\n7\r\n", { number: 7, cas: 0, isError: false }],
+    ["VA 2 c1\r\n7 \r\n", { number: Number.NaN, cas: 1, isError: false }],
+    ["VA 0 c1\r\n\r\n", { number: Number.NaN, cas: 1, isError: false }],
+    ["9000000000000001\r\n", { number: 9_000_000_000_000_001, cas: 0, isError: false }],
+    ["NOT_FOUND\r\n", { number: Number.NaN, cas: 0, isError: false }],
+    ["STORED\r\n", { number: Number.NaN, cas: 0, isError: false }],
+    ["ERROR\r\n", { number: Number.NaN, cas: 0, isError: true }],
+    ["CLIENT_ERROR bad\r\n", { number: Number.NaN, cas: 0, isError: true }],
+    ["SERVER_ERROR out of memory\r\n", { number: Number.NaN, cas: 0, isError: true }],
+  ])("reads the numbers of %j", (answer, expectedNumbers) => {
+    const read: unknown[] = [];
+    const reader = new ReplyReader(({ number, cas, isError }) => read.push({ number, cas, isError }));
+    reader.push(Buffer.from(answer));
+    expect(read).toEqual([expectedNumbers]);
+  });
+
+  it("drops a value that is cut short by an error", () => {
+    const cut = "VALUE key 0 5 99\r\nhello\r\nSERVER_ERROR out of memory\r\nEN\r\n";
+    expect(read([cut]).map(({ status }) => status)).toEqual(["SERVER_ERROR", "EN"]);
+    expect(read([...cut]).map(({ status }) => status)).toEqual(["SERVER_ERROR", "EN"]);
+  });
+
   it("reads all answers that arrive merged", () => {
     expect(read([stream.join("")])).toEqual(expected);
   });

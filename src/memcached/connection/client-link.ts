@@ -36,23 +36,40 @@ const COLD_AFTER_MS = 1000;
 export class ClientLink implements Link {
   readonly #client: MemcachedClient;
   #scout: Promise<void> | undefined;
+  /** Asked in this turn, and not yet handed to the client. */
+  #outgoing: Increment[] = [];
   #answeredAt = Number.NEGATIVE_INFINITY;
 
   constructor(client: MemcachedClient) {
     this.#client = client;
   }
 
-  /** Hot: once the client is warm, one function beside its own work. */
+  /**
+   * Hot: once the client is warm, one function beside its own work.
+   *
+   * What is asked in one turn is handed over in one go: the client writes every command by itself, and a server
+   * that has more to read already need not be woken for each.
+   */
   increment(increment: Increment): void {
-    const { key, by } = increment;
     if (this.#isCold()) {
-      this.#incr(key, by)
+      this.#incr(increment.key, increment.by)
         .then((sum) => this.#goOn(increment, sum))
         .catch((error: unknown) => increment.failed(error));
       return;
     }
+    if (this.#outgoing.length === 0) process.nextTick(() => this.#flush());
+    this.#outgoing.push(increment);
+  }
+
+  #flush(): void {
+    const outgoing = this.#outgoing;
+    this.#outgoing = [];
+    for (const increment of outgoing) this.#count(increment);
+  }
+
+  #count(increment: Increment): void {
     try {
-      this.#client.incr(key, by, (error, result) => {
+      this.#client.incr(increment.key, increment.by, (error, result) => {
         this.#answeredAt = performance.now();
         if (isFailure(error)) increment.failed(asError(error));
         else this.#goOn(increment, sumOf(result));

@@ -77,8 +77,9 @@ export class Wire {
     if (this.#ended !== undefined) return;
     this.#ended = error;
     this.#socket.destroy();
-    for (let lost = this.#waiting.shift(); lost !== undefined; lost = this.#waiting.shift()) lost.fail(error);
+    // First: what those who are told then ask in return needs another connection.
     this.onEnd(error);
+    for (let lost = this.#waiting.shift(); lost !== undefined; lost = this.#waiting.shift()) lost.fail(error);
   }
 
   /** Begins what will leave in one write; gives the error if nothing can. */
