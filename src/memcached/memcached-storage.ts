@@ -68,10 +68,15 @@ export class MemcachedStorage implements Storage {
 
   hit(claims: readonly Claim[], options: HitOptions): Promise<readonly Verdict[]> {
     const timeoutMs = options.timeoutMs ?? this.#timeoutMs;
-    return (
-      this.#plainHits.hit(claims, options.mode, timeoutMs) ??
-      this.#deadlines.run(timeoutMs, (call) => this.#decider.hit(claims, options, call))
-    );
+    try {
+      return (
+        this.#plainHits.hit(claims, options.mode, timeoutMs) ??
+        this.#deadlines.run(timeoutMs, (call) => this.#decider.hit(claims, options, call))
+      );
+    } catch (error) {
+      // A limit that cannot be counted.
+      return Promise.reject(error);
+    }
   }
 
   test(claims: readonly Claim[]): Promise<readonly Verdict[]> {

@@ -67,6 +67,10 @@ describe("ReplyReader", () => {
     expect(read).toEqual([expectedNumbers]);
   });
 
+  it("takes a value without a size for a line", () => {
+    expect(read(["VALUE key 0 x 1\r\nEND\r\n"]).map(({ line }) => line)).toEqual(["VALUE key 0 x 1", "END"]);
+  });
+
   it("drops a value that is cut short by an error", () => {
     const cut = "VALUE key 0 5 99\r\nhello\r\nSERVER_ERROR out of memory\r\nEN\r\n";
     expect(read([cut]).map(({ status }) => status)).toEqual(["SERVER_ERROR", "EN"]);

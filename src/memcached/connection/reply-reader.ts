@@ -132,8 +132,8 @@ class ReplyInBytes implements Reply {
     const start = this.#start;
     if (bytes[start] !== 0x56 || bytes[start + 1] !== 0x41) return -1;
     if (bytes[start + 2] === 0x20) return numberFrom(bytes, start + 3);
-    const [verb, , , size] = this.line.split(" ");
-    return verb === "VALUE" ? Number(size) : -1;
+    const [verb, , , size = ""] = this.line.split(" ");
+    return verb === "VALUE" && /^\d+$/.test(size) ? Number(size) : -1;
   }
 }
 
