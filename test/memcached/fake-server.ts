@@ -13,7 +13,7 @@ export class FakeServer {
   #writes = 0;
 
   constructor() {
-    this.#server = createServer((socket) => this.#serve(socket));
+    this.#server = createServer({ noDelay: true }, (socket) => this.#serve(socket));
   }
 
   /** Starts; gives the URI. */
