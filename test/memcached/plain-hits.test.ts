@@ -219,6 +219,23 @@ describe("a charge of a fixed window", () => {
     }
   });
 
+  it("leaves together with what else was asked in its turn, over a client too", async () => {
+    const client = new FakeClient();
+    const storage = new MemcachedStorage(client);
+    await storage.hit(claimsOf(5), ALL_OR_NOTHING);
+    const events: string[] = [];
+    client.before = () => {
+      events.push("sent");
+    };
+    const hits = [1, 2, 3].map(async () => {
+      await Promise.resolve();
+      events.push("asked");
+      return storage.hit(claimsOf(5), ALL_OR_NOTHING);
+    });
+    await Promise.all(hits);
+    expect(events).toEqual(["asked", "asked", "asked", "sent", "sent", "sent"]);
+  });
+
   it("that is answered twice does not stand for the others of its list", async () => {
     const client = new FakeClient();
     const storage = new MemcachedStorage(client);
