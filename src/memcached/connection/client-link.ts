@@ -1,4 +1,5 @@
 import type { Increment, Item, Link } from "./link.js";
+import { writeTogether } from "./write-together.js";
 
 type Callback = (error: unknown, result: unknown) => void;
 
@@ -47,8 +48,7 @@ export class ClientLink implements Link {
   /**
    * Hot: once the client is warm, one function beside its own work.
    *
-   * What is asked in one turn is handed over in one go: the client writes every command by itself, and a server
-   * that has more to read already need not be woken for each.
+   * What is asked in one turn of the event loop is handed over in one go, and leaves in one write.
    */
   increment(increment: Increment): void {
     if (this.#isCold()) {
@@ -64,7 +64,9 @@ export class ClientLink implements Link {
   #flush(): void {
     const outgoing = this.#outgoing;
     this.#outgoing = [];
-    for (const increment of outgoing) this.#count(increment);
+    writeTogether(this.#client, () => {
+      for (const increment of outgoing) this.#count(increment);
+    });
   }
 
   #count(increment: Increment): void {
