@@ -1,3 +1,4 @@
+import { chargesOf } from "../core/charges-of.js";
 import type { Milliseconds } from "../core/clock.js";
 import { ConfigurationError, StorageError } from "../core/errors.js";
 import type { Charge, Claim, HitOptions, Storage } from "../core/storage.js";
@@ -38,9 +39,9 @@ const NO_VERDICTS: readonly Verdict[] = [];
 /**
  * Stands between requests and a storage that may be slow, dead or back again.
  *
- * Every call has a deadline. When the storage is lost, requests go to the fallback, or fail at once, while a
- * probe in the background asks 1, 2, 4, … 32 seconds apart whether it is back. Loss and recovery are told
- * once each.
+ * Every call has a deadline; a hit whose answer comes after it is given back. When the storage is lost, requests
+ * go to the fallback, or fail at once, while a probe in the background asks 1, 2, 4, … 32 seconds apart whether
+ * it is back. Loss and recovery are told once each.
  */
 export class StorageGuard {
   readonly storage: Storage;
@@ -90,16 +91,19 @@ export class StorageGuard {
       return this.#goOnWithFallback(claims, options, this.#failed(error));
     }
     if (!isPromise(verdicts)) {
-      this.#succeeded();
+      this.#decided(claims, mode, verdicts);
       return verdicts;
     }
     const askedAt = performance.now();
     return this.#deadlines.race(verdicts).then(
       (decided) => {
-        this.#succeeded();
+        this.#decided(claims, mode, decided);
         return decided;
       },
-      (error) => this.#goOnWithFallback(claims, options, this.#failed(error, performance.now() - askedAt)),
+      (error) => {
+        if (error instanceof DeadlinePassed) void this.#giveBackLate(claims, mode, verdicts);
+        return this.#goOnWithFallback(claims, options, this.#failed(error, askedAt));
+      },
     );
   }
 
@@ -152,12 +156,13 @@ export class StorageGuard {
   #ask<T>(call: (storage: Storage) => MaybePromise<T>, hasDeadline = true): MaybePromise<T> {
     if (this.#isOpen && this.fallback !== undefined) return call(this.fallback);
     if (this.#isOpen) throw this.#lastError;
+    const askedAt = performance.now();
     try {
       const answer = call(this.storage);
       if (!isPromise(answer)) return answer;
       const inTime = hasDeadline ? this.#deadlines.race(answer) : answer;
       return inTime.catch((error) => {
-        throw this.#failed(error);
+        throw this.#failed(error, askedAt);
       });
     } catch (error) {
       throw this.#failed(error);
@@ -165,14 +170,29 @@ export class StorageGuard {
   }
 
   #quietly(call: () => MaybePromise<void>): MaybePromise<void> {
+    const askedAt = performance.now();
     try {
       const done = call();
       if (!isPromise(done)) return;
       return this.#deadlines.race(done).catch((error) => {
-        this.#failed(error);
+        this.#failed(error, askedAt);
       });
     } catch (error) {
       this.#failed(error);
+    }
+  }
+
+  /** The storage was in time by its own clock, and late by ours: nobody was told of what it charged. */
+  async #giveBackLate(
+    claims: readonly Claim[],
+    mode: HitOptions["mode"],
+    verdicts: MaybePromise<readonly Verdict[]>,
+  ): Promise<void> {
+    try {
+      const charges = chargesOf(claims, await verdicts, mode);
+      if (charges.length > 0) await this.storage.refund(charges);
+    } catch {
+      // It charged nothing, or is lost with what it charged.
     }
   }
 
@@ -198,12 +218,15 @@ export class StorageGuard {
 
   /**
    * Notes a failure. A storage may keep the same deadline itself, and its error may be here first: the time tells.
-   * A storage that cannot be (a package is missing) is no outage: that error is thrown as it is.
+   * A storage that cannot be (a package is missing) is no outage: that error is thrown as it is. What was asked
+   * before the storage came back, and waited too long for that, is no new loss.
    */
-  #failed(cause: unknown, tookMs: Milliseconds = 0): StorageError {
+  #failed(cause: unknown, askedAt = performance.now()): StorageError {
     if (cause instanceof ConfigurationError) throw cause;
-    const isTimeout = cause instanceof DeadlinePassed || tookMs >= this.#timeoutMs * 0.9;
     const error = toStorageError(cause, this.storage.name, this.#timeoutMs);
+    if (askedAt < this.#recoveredAt) return error;
+    const tookMs = performance.now() - askedAt;
+    const isTimeout = cause instanceof DeadlinePassed || tookMs >= this.#timeoutMs * 0.9;
     this.#lastError = error;
     this.#failures++;
     if (isTimeout || this.#failures >= FAILURES_TO_OPEN) this.#isOpen = true;
@@ -220,8 +243,10 @@ export class StorageGuard {
     return new StorageError(`The ${this.storage.name} storage is not there.`);
   }
 
-  #succeeded(): void {
+  /** A refusal says nothing about a storage that was lost: a server that cannot write can still refuse. */
+  #decided(claims: readonly Claim[], mode: HitOptions["mode"], verdicts: readonly Verdict[]): void {
     if (this.#failures === 0) return;
+    if (!chargesOf(claims, verdicts, mode).some(({ claim }) => claim.cost > 0)) return;
     this.#failures = 1;
     if (this.#losses <= MOST_LOSSES) this.#recovered();
   }

@@ -1,10 +1,10 @@
+import { chargesOf } from "../core/charges-of.js";
 import { StorageError } from "../core/errors.js";
 import { STRATEGY_NAMES } from "../core/policy.js";
 import type { Charge, Claim, HitOptions, Storage } from "../core/storage.js";
 import type { StrategyName, Verdict } from "../core/strategy.js";
 import { groupByTag, place } from "./by-tag.js";
 import { Call, failure, timeoutError } from "./call.js";
-import { chargesOf } from "./charges-of.js";
 import { warnOfUnsafeSettings } from "./client-warnings.js";
 import { connect, parseRedisUri } from "./connect.js";
 import { Deadlines } from "./deadlines.js";
@@ -83,6 +83,7 @@ export class RedisStorage implements Storage {
       mode,
       groups: groupByTag(claims, ({ key }) => hashTag(key)),
       ask: (question, groupTag) => this.#ask(question, groupTag, Math.max(0, deadlineAt - performance.now())),
+      giveBack: (charges, groupTag) => this.#giveBack(charges, groupTag),
     });
   }
 
@@ -187,7 +188,12 @@ export class RedisStorage implements Storage {
   #giveBackUnwanted({ question, tag }: Call, verdicts: readonly Verdict[]): void {
     if (question.kind !== "hit" || this.#isClosed) return;
     const charges = chargesOf(question.claims, verdicts, question.mode);
-    if (charges.length > 0) this.#ask({ kind: "refund", charges }, tag).catch(() => {});
+    if (charges.length > 0) this.#giveBack(charges, tag);
+  }
+
+  /** In the background: nobody waits for it, and nobody can do anything when it fails. */
+  #giveBack(charges: readonly Charge[], tag: string): void {
+    this.#ask({ kind: "refund", charges }, tag).catch(() => {});
   }
 
   #tagOf(key: string): string {

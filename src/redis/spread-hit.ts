@@ -1,7 +1,7 @@
-import type { Claim, HitOptions } from "../core/storage.js";
+import { chargesOf } from "../core/charges-of.js";
+import type { Charge, Claim, HitOptions } from "../core/storage.js";
 import type { Verdict } from "../core/strategy.js";
 import { groupByTag, place, type TagGroup } from "./by-tag.js";
-import { chargesOf } from "./charges-of.js";
 import type { Question } from "./wire.js";
 
 /** Asks the server of a tag; all questions of a hit share its deadline. */
@@ -13,6 +13,8 @@ export interface SpreadHit {
   readonly claims: readonly Claim[];
   readonly mode: HitOptions["mode"];
   readonly ask: AskTag;
+  /** Gives back in the background, in its own time: the hit's may be over. */
+  readonly giveBack: (charges: readonly Charge[], tag: string) => void;
 }
 
 /**
@@ -26,7 +28,9 @@ export async function spreadHit(hit: SpreadHit): Promise<readonly Verdict[]> {
   const isRefused = (claim: Claim, i: number) => verdicts[i]?.allowed === false && claim.role === "limit";
   const refused = hit.claims.filter(isRefused);
   const metaRefused = hit.claims.some((claim, i) => claim.role === "meta" && verdicts[i]?.allowed === false);
-  if (metaRefused || (hit.mode === "all" && refused.length > 0)) await giveBack(hit, verdicts);
+  if (metaRefused || (hit.mode === "all" && refused.length > 0)) {
+    await lookAgain(hit, giveBack(hit, verdicts), verdicts);
+  }
   if (!metaRefused && refused.length > 0) await penalize(hit, refused, verdicts);
   return verdicts;
 }
@@ -42,7 +46,7 @@ async function reserve(hit: SpreadHit): Promise<Verdict[]> {
   );
   const failed = answers.find((answer) => answer.status === "rejected");
   if (failed === undefined) return verdicts;
-  await giveBack(hit, verdicts).catch(() => {});
+  giveBack(hit, verdicts);
   throw failed.reason;
 }
 
@@ -53,18 +57,26 @@ function withoutPenalty(claim: Claim): Claim {
   return { policy, key, cost, role, parent: claim };
 }
 
-/** Gives back what was reserved, and puts verdicts of the state as it is then in place. */
-async function giveBack(hit: SpreadHit, verdicts: Verdict[]): Promise<void> {
+/** Gives back what was reserved; the groups in which that was something. */
+function giveBack(hit: SpreadHit, verdicts: readonly Verdict[]): TagGroup<Claim>[] {
+  return hit.groups.filter((group) => {
+    const ofGroup = group.places.flatMap((at) => verdicts[at] ?? []);
+    if (ofGroup.length < group.items.length) return false;
+    const charges = chargesOf(group.items, ofGroup, hit.mode);
+    if (charges.length > 0) hit.giveBack(charges, group.tag);
+    return charges.length > 0;
+  });
+}
+
+/** Puts verdicts of the state as it is now in place: what was given back travels ahead of the question. */
+async function lookAgain(
+  hit: SpreadHit,
+  groups: readonly TagGroup<Claim>[],
+  verdicts: Verdict[],
+): Promise<void> {
   await Promise.all(
-    hit.groups.map(async (group) => {
-      const ofGroup = group.places.flatMap((at) => verdicts[at] ?? []);
-      if (ofGroup.length < group.items.length) return;
-      const charges = chargesOf(group.items, ofGroup, hit.mode);
-      if (charges.length === 0) return;
-      const givenBack = hit.ask({ kind: "refund", charges }, group.tag);
-      const after = hit.ask({ kind: "test", claims: group.items }, group.tag);
-      await givenBack;
-      place(await after, group, verdicts);
+    groups.map(async (group) => {
+      place(await hit.ask({ kind: "test", claims: group.items }, group.tag), group, verdicts);
     }),
   );
 }

@@ -1,5 +1,5 @@
 import { ask, freePort, until } from "./server-process.js";
-import { type Server, startRedis } from "./servers.js";
+import { type Server, type ServerOptions, startRedis } from "./servers.js";
 
 /** Several servers that work as one. */
 export interface RedisCluster {
@@ -16,16 +16,16 @@ const SLOTS = [
   { first: 10923, last: 16383 },
 ];
 
-async function startClusterNode(busPort: number): Promise<Server> {
-  return startRedis({ args: ["--cluster-enabled", "yes", "--cluster-port", `${busPort}`] });
+async function startClusterNode(busPort: number, args: readonly string[]): Promise<Server> {
+  return startRedis({ args: ["--cluster-enabled", "yes", "--cluster-port", `${busPort}`, ...args] });
 }
 
 /** Starts three masters that share the slots, and waits until each of them says that all is well. */
-export async function startRedisCluster(): Promise<RedisCluster> {
+export async function startRedisCluster({ args = [] }: ServerOptions = {}): Promise<RedisCluster> {
   const members = await Promise.all(
     SLOTS.map(async (slots) => {
       const busPort = await freePort();
-      return { slots, busPort, node: await startClusterNode(busPort) };
+      return { slots, busPort, node: await startClusterNode(busPort, args) };
     }),
   );
   const [first] = members;

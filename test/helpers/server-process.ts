@@ -63,8 +63,12 @@ export async function ask(port: number, line: string): Promise<string> {
 }
 
 /** Asks again and again until the answer is good; throws what went wrong last when it takes too long. */
-export async function until(what: string, isGood: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + START_TIMEOUT_MS;
+export async function until(
+  what: string,
+  isGood: () => Promise<boolean>,
+  withinMs = START_TIMEOUT_MS,
+): Promise<void> {
+  const deadline = Date.now() + withinMs;
   let lastError: unknown;
   while (Date.now() < deadline) {
     try {
@@ -74,7 +78,7 @@ export async function until(what: string, isGood: () => Promise<boolean>): Promi
     }
     await sleep(20);
   }
-  throw new Error(`${what}: not within ${START_TIMEOUT_MS} ms.`, { cause: lastError });
+  throw new Error(`${what}: not within ${withinMs} ms.`, { cause: lastError });
 }
 
 /**

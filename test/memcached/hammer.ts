@@ -1,8 +1,9 @@
-// A process of its own that hits one claim with many calls in flight; bundled and forked by processes.test.ts.
+// A process of its own that hits one client's limits with many calls in flight; bundled and forked by processes.test.ts.
 import Memcached from "memcached";
 import { ALL_OR_NOTHING, type Claim } from "../../src/core/storage.js";
 import type { StrategyName } from "../../src/core/strategy.js";
 import { MemcachedStorage } from "../../src/memcached/index.js";
+import { answerOrders } from "../helpers/process-pool.js";
 import { newClaim } from "./claims.js";
 
 export interface Orders {
@@ -10,6 +11,7 @@ export interface Orders {
   readonly overClient: boolean;
   readonly strategy: StrategyName;
   readonly amounts: readonly number[];
+  readonly key: string;
   readonly hits: number;
   readonly inFlight: number;
   /** Every n-th admitted hit is given back, and does not count as admitted. 0 for none. */
@@ -21,14 +23,27 @@ export interface Outcome {
   readonly failed: number;
 }
 
+/** A round finds its connection open. */
+const storages = new Map<string, MemcachedStorage>();
+
+function storageOf({ port, overClient }: Orders): MemcachedStorage {
+  const name = `${port} ${overClient}`;
+  let storage = storages.get(name);
+  if (storage === undefined) {
+    const server = overClient ? new Memcached(`127.0.0.1:${port}`) : `memcached://127.0.0.1:${port}`;
+    storage = new MemcachedStorage(server, { commandTimeoutMs: 15_000 });
+    storages.set(name, storage);
+  }
+  return storage;
+}
+
+function claimsOf({ amounts, strategy, key }: Orders): Claim[] {
+  return amounts.map((amount) => newClaim({ amount, unit: "year", strategy, key }));
+}
+
 async function hammer(orders: Orders): Promise<Outcome> {
-  const client = orders.overClient ? new Memcached(`127.0.0.1:${orders.port}`) : undefined;
-  const storage = new MemcachedStorage(client ?? `memcached://127.0.0.1:${orders.port}`, {
-    commandTimeoutMs: 15_000,
-  });
-  const claims: Claim[] = orders.amounts.map((amount) =>
-    newClaim({ amount, unit: "day", strategy: orders.strategy }),
-  );
+  const storage = storageOf(orders);
+  const claims = claimsOf(orders);
   let [left, granted, refunded, failed] = [orders.hits, 0, 0, 0];
   const work = async () => {
     while (left-- > 0) {
@@ -45,11 +60,7 @@ async function hammer(orders: Orders): Promise<Outcome> {
     }
   };
   await Promise.all(Array.from({ length: orders.inFlight }, work));
-  storage.close();
-  client?.end();
   return { admitted: granted - refunded, failed };
 }
 
-process.once("message", async (orders: Orders) => {
-  process.send?.(await hammer(orders), () => process.disconnect());
-});
+answerOrders(hammer);

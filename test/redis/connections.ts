@@ -42,3 +42,8 @@ export async function callsOf(client: Redis, ...commands: string[]): Promise<num
     Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
   return commands.reduce((sum, command) => sum + calls(command), 0);
 }
+
+/** How often anything was written, by the server's own count. */
+export async function writesOf(client: Redis): Promise<number> {
+  return Number(/rdb_changes_since_last_save:(\d+)/.exec(await client.info("persistence"))?.[1]);
+}

@@ -1,31 +1,43 @@
-// A process of its own that hits one client's limits as fast as it can:
-//   node hammer.cjs <uri> <strategy> <limits> <in flight> <hits> <client>
-// Prints "ready", waits for a line, and prints how many hits were admitted.
-
-import { once } from "node:events";
+// A process of its own that hits one client's limits as fast as it can; bundled and forked by processes.test.ts.
 import type { StrategyName } from "../../src/core/strategy.js";
 import { RedisStorage } from "../../src/redis/redis-storage.js";
+import { answerOrders } from "../helpers/process-pool.js";
 import { claim, policy } from "./claims.js";
 
-async function hammer(): Promise<void> {
-  const [uri = "", strategy = "", limits = "1", inFlight = "1", hits = "1", who = ""] = process.argv.slice(2);
-  const storage = new RedisStorage(uri, { commandTimeoutMs: 20_000 });
-  const amounts = [500, 700, 900].slice(0, Number(limits));
-  const claims = amounts.map((amount) => claim(policy(strategy as StrategyName, amount, 1, "day"), { who }));
-  await storage.test(claims);
-  console.log("ready");
-  await once(process.stdin, "data");
-  let [left, admitted] = [Number(hits), 0];
+export interface Orders {
+  readonly uri: string;
+  readonly strategy: StrategyName;
+  readonly amounts: readonly number[];
+  readonly hits: number;
+  readonly inFlight: number;
+  readonly maxBatch: number;
+  readonly who: string;
+}
+
+/** A round finds its connection open. */
+const storages = new Map<string, RedisStorage>();
+
+function storageOf({ uri, maxBatch }: Orders): RedisStorage {
+  const name = `${uri} ${maxBatch}`;
+  const storage = storages.get(name) ?? new RedisStorage(uri, { commandTimeoutMs: 20_000, maxBatch });
+  storages.set(name, storage);
+  return storage;
+}
+
+/** How many hits were admitted. */
+async function hammer(orders: Orders): Promise<number> {
+  const { strategy, amounts, hits, inFlight, who } = orders;
+  const storage = storageOf(orders);
+  const claims = amounts.map((amount) => claim(policy(strategy, amount, 1, "year"), { who }));
+  let [left, admitted] = [hits, 0];
   const hitOn = async () => {
     while (left-- > 0) {
       const verdicts = await storage.hit(claims, { mode: "all" });
       if (verdicts.every(({ allowed }) => allowed)) admitted++;
     }
   };
-  await Promise.all(Array.from({ length: Number(inFlight) }, hitOn));
-  console.log(`admitted ${admitted}`);
-  await storage.close();
-  process.exit();
+  await Promise.all(Array.from({ length: inFlight }, hitOn));
+  return admitted;
 }
 
-void hammer();
+answerOrders(hammer);

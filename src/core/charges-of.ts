@@ -1,5 +1,5 @@
-import type { Charge, Claim, HitOptions } from "../core/storage.js";
-import type { Verdict } from "../core/strategy.js";
+import type { Charge, Claim, HitOptions } from "./storage.js";
+import type { Verdict } from "./strategy.js";
 
 /** What a hit charged to limits, by its verdicts: nothing when a meta claim refused. */
 export function chargesOf(
