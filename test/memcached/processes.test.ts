@@ -104,21 +104,6 @@ describe("four processes with 64 hits in flight each", { timeout: 60_000 }, () =
     });
   });
 
-  it("admit every one of the hits that fit exactly into three limits", async () => {
-    expect(await hammerFromAll({ amounts: [6000, 4000, 5000] })).toEqual({ admitted: 4000, failed: 0 });
-    expect(await left(6000, "fixed-window")).toBe(2000);
-    expect(await left(4000, "fixed-window")).toBe(0);
-    expect(await left(5000, "fixed-window")).toBe(1000);
-  });
-
-  it("never admit more than the narrowest of three limits while every third hit is given back", async () => {
-    const { admitted, failed } = await hammerFromAll({ amounts: [5000, 300, 800], refundEvery: 3 });
-    expect(failed).toBe(0);
-    expect(admitted).toBeLessThanOrEqual(300);
-    expect(await left(5000, "fixed-window")).toBe(5000 - admitted);
-    expect(await left(300, "fixed-window")).toBe(300 - admitted);
-  });
-
   it.each(STRATEGY_NAMES)("never admit more by %s while every third hit is given back", async (strategy) => {
     const choice = { strategy, amounts: [300], refundEvery: 3 };
     await rounds(async (round) => {
