@@ -181,6 +181,19 @@ describe("ServerLink", () => {
     expect(await link.read("k")).toBeUndefined();
   });
 
+  it("takes commands as soon as a server that hung answers again, though it owes more", async () => {
+    const server = await fakeServer(metaServer({ "mg k": "EN\r\n", "mg late": "EN\r\nEN\r\n" }));
+    const link = linkTo(server.port, 500);
+    await link.read("k");
+    const [first, second] = [link.read("first"), link.read("second")];
+    await sleep(700);
+    await expect(link.read("k")).rejects.toThrow(/has not answered/);
+    server.sockets[0]?.write("EN\r\n");
+    await first;
+    const late = link.read("late");
+    expect(await Promise.all([second, late])).toEqual([undefined, undefined]);
+  });
+
   it("speaks the classic commands to an old server", async () => {
     const server = await fakeServer(classicServer());
     const link = linkTo(server.port);

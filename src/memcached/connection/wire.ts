@@ -21,8 +21,8 @@ const READ_BYTES = 65_536;
  * One connection from its start to its end: questions out, answers in, in order.
  *
  * Questions of one turn of the event loop leave in one write. A question whose asker has stopped waiting stays
- * in line: its late answer tells what it did. Asking fails at once while the oldest question has been
- * unanswered for longer than `stallMs`, so a server that hangs does not gather questions.
+ * in line: its late answer tells what it did. Asking fails at once while the server owes an answer and has been
+ * silent for longer than `stallMs`, so one that hangs does not gather questions.
  */
 export class Wire {
   /** Called once, when the connection has ended. */
@@ -34,6 +34,8 @@ export class Wire {
   #outgoing = "";
   /** When the first of the outgoing questions was asked. */
   #askedAt = 0;
+  /** When the server was heard last. */
+  #heardAt = Number.NEGATIVE_INFINITY;
   #ended: Error | undefined;
 
   constructor(address: ServerAddress, stallMs: number) {
@@ -43,7 +45,8 @@ export class Wire {
     // Read into one buffer, past the stream: a stream makes a buffer and several calls of each arrival.
     const onread = {
       buffer: Buffer.allocUnsafe(READ_BYTES),
-      callback(size: number, buffer: Uint8Array) {
+      callback: (size: number, buffer: Uint8Array) => {
+        this.#heardAt = performance.now();
         reader.push(Buffer.from(buffer.buffer, buffer.byteOffset, size));
         return true;
       },
@@ -97,7 +100,8 @@ export class Wire {
 
   #stalled(now: number): Error | undefined {
     const oldest = this.#waiting.first;
-    const silentMs = oldest === undefined ? 0 : now - oldest.askedAt;
+    // One that begins to answer again takes what its late answers make us give back.
+    const silentMs = oldest === undefined ? 0 : now - Math.max(oldest.askedAt, this.#heardAt);
     if (silentMs <= this.#stallMs) return undefined;
     const error = new Error(`${this.#name} has not answered for ${Math.round(silentMs)} ms.`);
     if (silentMs > DROP_AFTER_STALLS * this.#stallMs) this.end(error);
