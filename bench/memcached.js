@@ -15,6 +15,7 @@ const NAMES = {
   incr: "floor: incr",
   ours: "express-limits",
   ours3: "express-limits, 3 limits",
+  oursOverClient: "express-limits over the package's client",
   store: "rate-limit-memcached",
   store3: "rate-limit-memcached, 3 limits",
   flexible: "RateLimiterMemcache",
@@ -29,12 +30,15 @@ async function floor(client) {
   return { name: NAMES.incr, decide: (key) => incr(`floor:${key}`, 1) };
 }
 
-function ours({ RateLimiter }, { MemcachedStorage }, port) {
+function ours({ RateLimiter }, { MemcachedStorage }, port, client) {
   const limiter = new RateLimiter({ storage: new MemcachedStorage(`memcached://127.0.0.1:${port}`) });
+  // Another prefix: the two roads would count on the same keys.
+  const overClient = new RateLimiter({ storage: new MemcachedStorage(client), keyPrefix: "over-client" });
   const [one, three] = [limitText(1), limitText(3)];
   return [
     { name: NAMES.ours, decide: (key) => limiter.hit(one, key) },
     { name: NAMES.ours3, decide: (key) => limiter.hit(three, key) },
+    { name: NAMES.oursOverClient, decide: (key) => overClient.hit(one, key) },
   ];
 }
 
@@ -82,7 +86,7 @@ async function run(entry) {
   const client = new Memcached(`127.0.0.1:${server.port}`);
   const candidates = [
     await floor(client),
-    ...ours(await importRoot(), entry, server.port),
+    ...ours(await importRoot(), entry, server.port, client),
     ...expressRateLimit(client),
     ...rateLimiterFlexible(client),
   ];
@@ -99,6 +103,11 @@ async function run(entry) {
       figure("the same, 3 limits", timesTheBest(most, NAMES.ours3, [NAMES.store3, NAMES.flexible3]), {
         least: 12,
       }),
+      figure(
+        "the same over a client of the package, 1 limit",
+        timesTheBest(most, NAMES.oursOverClient, [NAMES.store, NAMES.flexible]),
+        { least: 1.8 },
+      ),
     ],
   });
   client.end();

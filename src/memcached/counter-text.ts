@@ -26,30 +26,51 @@ export class CounterText {
   readonly #scale: number;
   readonly #firstMark: number;
   readonly #marks: number;
+  readonly #digits: number;
+  /** The count that new items began with last, as text. */
+  #firstCount = -1;
+  #firstDigits = "";
 
   /** Throws `ConfigurationError` for an amount that does not fit. */
   constructor(policy: Policy) {
     checkCounted(policy);
     const { limit } = policy;
-    this.#scale = 10 ** Math.max(9, Math.ceil(Math.log10(limit.amount * HEADROOM + 1)));
+    this.#digits = Math.max(9, Math.ceil(Math.log10(limit.amount * HEADROOM + 1)));
+    this.#scale = 10 ** this.#digits;
     this.#firstMark = LEAST_TEXT / this.#scale;
     this.#marks = (MOST_TEXT - LEAST_TEXT) / this.#scale;
   }
 
-  /** A new item's text, with a mark of its own. */
+  /** A new item's text, with a mark of its own. In two parts: a long number costs more to write. */
   first(count: number): string {
-    const mark = this.#firstMark + Math.floor(Math.random() * this.#marks);
-    return String(mark * this.#scale + count);
+    if (count !== this.#firstCount) {
+      this.#firstCount = count;
+      this.#firstDigits = String(count).padStart(this.#digits, "0");
+    }
+    return `${this.#firstMark + Math.floor(Math.random() * this.#marks)}${this.#firstDigits}`;
   }
 
   read(text: string): Counter {
     const value = Number(text);
-    if (!Number.isSafeInteger(value))
-      throw new Error(`A counter holds ${JSON.stringify(text.slice(0, 40))}.`);
-    return { mark: Math.floor(value / this.#scale), count: value % this.#scale };
+    if (!Number.isSafeInteger(value)) throw notACounter(text);
+    const mark = this.markOf(value);
+    return { mark, count: this.countOf(value, mark) };
   }
 
   write({ mark, count }: Counter): string {
     return String(mark * this.#scale + count);
   }
+
+  /** The mark in what a counter holds. */
+  markOf(value: number): number {
+    return Math.floor(value / this.#scale);
+  }
+
+  countOf(value: number, mark: number): number {
+    return value - mark * this.#scale;
+  }
+}
+
+export function notACounter(text: string): Error {
+  return new Error(`A counter holds ${JSON.stringify(text.slice(0, 40))}.`);
 }

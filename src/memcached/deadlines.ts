@@ -24,13 +24,18 @@ export class Deadlines {
   run<T>(timeoutMs: Milliseconds, work: (call: Call<T>) => Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const call = new TimedCall<T>(timeoutMs, resolve, reject);
-      call.insertBefore(this.#ring);
-      if (call.endsAt < this.#wakesAt) this.#wakeAt(call.endsAt);
+      this.add(call);
       work(call).then(
         (value) => call.succeed(value),
         (error: unknown) => call.fail(error),
       );
     });
+  }
+
+  /** Bounds a call that was made elsewhere, until it has succeeded or failed. */
+  add(call: Timed): void {
+    call.insertBefore(this.#ring);
+    if (call.endsAt < this.#wakesAt) this.#wakeAt(call.endsAt);
   }
 
   /** Ends all waiting. */
@@ -80,17 +85,21 @@ class RingEntry {
   remove(): void {
     this.previous.next = this.next;
     this.next.previous = this.previous;
+    // One that has grown old would keep its neighbours from being collected young, and they theirs.
+    this.previous = this;
+    this.next = this;
   }
 }
 
 /** What the timer knows of a call. */
-abstract class Timed extends RingEntry {
+export abstract class Timed extends RingEntry {
   abstract readonly endsAt: number;
   abstract end(): void;
   abstract fail(error: unknown): void;
 }
 
-class TimedCall<T> extends Timed implements Call<T> {
+/** A call with a deadline, and the promise of the one who waits for it. */
+export class TimedCall<T> extends Timed implements Call<T> {
   readonly endsAt: number;
   readonly #timeoutMs: Milliseconds;
   readonly #resolve: (value: T) => void;
@@ -114,9 +123,15 @@ class TimedCall<T> extends Timed implements Call<T> {
     this.#decision = { value };
   }
 
-  succeed(value: T): void {
-    if (this.#decision === undefined && this.isOver) this.end();
-    else if (this.#settles()) this.#resolve(value);
+  /** `false` when it comes too late, and is not heard. */
+  succeed(value: T): boolean {
+    if (this.#decision === undefined && this.isOver) {
+      this.end();
+      return false;
+    }
+    if (!this.#settles()) return false;
+    this.#resolve(value);
+    return true;
   }
 
   fail(error: unknown): void {

@@ -1,9 +1,9 @@
 import type { Claim, HitOptions } from "../core/storage.js";
-import type { Verdict } from "../core/strategy.js";
+import type { Policy, Verdict } from "../core/strategy.js";
 import type { Call } from "./deadlines.js";
 import { FullKeys } from "./full-keys.js";
 import type { ProcessTime } from "./process-time.js";
-import type { Reservation, Tally } from "./tally.js";
+import type { Reservation, ReservedClaim, Tally } from "./tally.js";
 
 /** Reservations that refused each other are tried again so often. */
 const MOST_ATTEMPTS = 3;
@@ -26,11 +26,11 @@ interface Entry {
  */
 export class ListDecider {
   readonly full: FullKeys = new FullKeys();
-  readonly #tallyOf: (claim: Claim) => Tally;
+  readonly #tallyOf: (policy: Policy) => Tally;
   readonly #time: () => ProcessTime;
   #running = 0;
 
-  constructor(tallyOf: (claim: Claim) => Tally, time: () => ProcessTime) {
+  constructor(tallyOf: (policy: Policy) => Tally, time: () => ProcessTime) {
     this.#tallyOf = tallyOf;
     this.#time = time;
   }
@@ -42,47 +42,78 @@ export class ListDecider {
     );
   }
 
-  /** One limit alone: the hot path. */
-  hitOne(claim: Claim, call: Call<readonly Verdict[]>): Promise<readonly Verdict[]> {
-    return this.#tallyOf(claim)
-      .reserve(claim, call)
-      .then((reservation) => this.#concludeOne(claim, reservation, call));
-  }
-
   /** {@link Storage.hit} for any list. */
-  async hit(
+  hit(
     claims: readonly Claim[],
     { mode }: HitOptions,
     call: Call<readonly Verdict[]>,
   ): Promise<readonly Verdict[]> {
+    const only = claims[0];
+    const isAlone = claims.length === 1 && only?.role === "limit" && !this.mayRefuse(claims);
+    return isAlone ? this.#hitOne(only, call) : this.#hitAll(claims, mode, call);
+  }
+
+  /** A list whose charges are sent elsewhere. It may refuse others, and be refused by them. */
+  begin(): void {
+    this.#running++;
+  }
+
+  /** The list is decided, or failed. */
+  end(): void {
+    this.#running--;
+  }
+
+  /** Goes on where every limit of a list was charged at its first attempt, and it is late or one had no room. */
+  async goOn(charged: readonly ReservedClaim[], call: Call<readonly Verdict[]>): Promise<readonly Verdict[]> {
+    const entries = charged.map(entryOf);
+    if (call.isOver) return this.#takeBack(entries, call);
+    const outcome = await this.#conclude(entries, "all", call, 1);
+    const claims = charged.map(({ claim }) => claim);
+    return outcome ?? this.#decide(claims, "all", call, 2);
+  }
+
+  /** Gives back in the background. */
+  giveBack(charged: readonly ReservedClaim[]): void {
+    this.#undo(charged.map(entryOf)).catch(() => {});
+  }
+
+  #hitOne(claim: Claim, call: Call<readonly Verdict[]>): Promise<readonly Verdict[]> {
+    return this.#tallyOf(claim.policy)
+      .reserve(claim, call)
+      .then((reservation) => {
+        const { verdict } = reservation;
+        return verdict.allowed && !call.isOver ? [verdict] : this.goOn([{ claim, reservation }], call);
+      });
+  }
+
+  async #hitAll(
+    claims: readonly Claim[],
+    mode: HitOptions["mode"],
+    call: Call<readonly Verdict[]>,
+  ): Promise<readonly Verdict[]> {
     this.#running++;
     try {
-      for (let attempt = 1; ; attempt++) {
-        const looksFirst = attempt > 1 || this.mayRefuse(claims);
-        const known = looksFirst ? await this.#look(claims) : undefined;
-        if (known !== undefined && this.#isRefused(known, mode)) return this.#refuse(known, call);
-        const entries = await this.#reserve(claims, known, mode, call);
-        if (call.isOver) return this.#takeBack(entries, call);
-        const outcome = await this.#conclude(entries, mode, call, attempt);
-        if (outcome !== undefined) return outcome;
-      }
+      return await this.#decide(claims, mode, call, 1);
     } finally {
       this.#running--;
     }
   }
 
-  #concludeOne(
-    claim: Claim,
-    reservation: Reservation,
+  async #decide(
+    claims: readonly Claim[],
+    mode: HitOptions["mode"],
     call: Call<readonly Verdict[]>,
-  ): readonly Verdict[] | Promise<readonly Verdict[]> {
-    const { verdict, isHeld } = reservation;
-    const verdicts = [verdict];
-    if (call.isOver) return isHeld ? reservation.undo().then(() => verdicts) : verdicts;
-    call.decided(verdicts);
-    if (verdict.allowed) return verdicts;
-    this.full.learn(claim, verdict, this.#time().now());
-    return isHeld ? reservation.undo().then(() => verdicts) : verdicts;
+    from: number,
+  ): Promise<readonly Verdict[]> {
+    for (let attempt = from; ; attempt++) {
+      const looksFirst = attempt > 1 || this.mayRefuse(claims);
+      const known = looksFirst ? await this.#look(claims) : undefined;
+      if (known !== undefined && this.#isRefused(known, mode)) return this.#refuse(known, call);
+      const entries = await this.#reserve(claims, known, mode, call);
+      if (call.isOver) return this.#takeBack(entries, call);
+      const outcome = await this.#conclude(entries, mode, call, attempt);
+      if (outcome !== undefined) return outcome;
+    }
   }
 
   async test(claims: readonly Claim[]): Promise<Verdict[]> {
@@ -91,7 +122,7 @@ export class ListDecider {
 
   async #look(claims: readonly Claim[]): Promise<Entry[]> {
     const entries = await Promise.all(
-      claims.map(async (claim) => ({ claim, verdict: await this.#tallyOf(claim).test(claim) })),
+      claims.map(async (claim) => ({ claim, verdict: await this.#tallyOf(claim.policy).test(claim) })),
     );
     this.#learn(entries);
     return entries;
@@ -110,7 +141,7 @@ export class ListDecider {
         const isFinal =
           entry !== undefined && (claim.role === "meta" || (mode === "each" && !entry.verdict.allowed));
         if (isFinal) return entry;
-        const tally = this.#tallyOf(claim);
+        const tally = this.#tallyOf(claim.policy);
         if (claim.role === "meta") return { claim, verdict: await tally.test(claim) };
         const reservation = await tally.reserve(claim, call);
         return { claim, verdict: reservation.verdict, reservation };
@@ -137,7 +168,8 @@ export class ListDecider {
       await this.#undo(entries.filter(isRefusedLimit));
       return this.#refuse(entries, call);
     }
-    const mayRetry = !isBarred && this.#running > 1 && attempt < MOST_ATTEMPTS;
+    // One that is alone was refused by what is there, a list perhaps by another that is given back.
+    const mayRetry = !isBarred && entries.length > 1 && this.#running > 1 && attempt < MOST_ATTEMPTS;
     const untouched = entries.map(({ claim, reservation, verdict }) => ({
       claim,
       verdict: reservation?.before() ?? verdict,
@@ -164,7 +196,7 @@ export class ListDecider {
         const { claim } = entry;
         const follows = claim.parent === undefined || refused.includes(claim.parent);
         if (claim.role !== "meta" || !follows) return entry;
-        const reservation = await this.#tallyOf(claim).reserve(claim, call);
+        const reservation = await this.#tallyOf(claim.policy).reserve(claim, call);
         const wasRefused = !reservation.verdict.allowed;
         if (wasRefused) await reservation.undo();
         const verdict = wasRefused ? reservation.before() : reservation.after();
@@ -191,6 +223,10 @@ export class ListDecider {
     const now = this.#time().now();
     for (const { claim, verdict } of entries) this.full.learn(claim, verdict, now);
   }
+}
+
+function entryOf({ claim, reservation }: ReservedClaim): Entry {
+  return { claim, verdict: reservation.verdict, reservation };
 }
 
 function isHopeless({ role, cost, policy }: Claim): boolean {

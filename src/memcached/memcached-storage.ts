@@ -12,6 +12,7 @@ import { addressText } from "./connection/wire.js";
 import { Deadlines } from "./deadlines.js";
 import { ListDecider } from "./list-decider.js";
 import { commandTimeout, type MemcachedStorageOptions } from "./memcached-storage-options.js";
+import { PlainHits } from "./plain-hits.js";
 import { ProcessTime } from "./process-time.js";
 import { parseServerUri } from "./server-uri.js";
 import { createTally } from "./tallies.js";
@@ -38,6 +39,7 @@ export class MemcachedStorage implements Storage {
   readonly #hasOwnClock: boolean;
   readonly #deadlines = new Deadlines();
   readonly #decider: ListDecider;
+  readonly #plainHits: PlainHits;
   readonly #tallies = new Map<string, Tally>();
   #time: ProcessTime;
 
@@ -47,10 +49,10 @@ export class MemcachedStorage implements Storage {
     this.#time =
       options.clock === undefined ? new ProcessTime(systemClock) : new ProcessTime(options.clock, 0);
     this.#link = createLink(server, this.#timeoutMs);
-    this.#decider = new ListDecider(
-      (claim) => this.#tallyOf(claim.policy),
-      () => this.#time,
-    );
+    const tallyOf = (policy: Policy) => this.#tallyOf(policy);
+    const time = () => this.#time;
+    this.#decider = new ListDecider(tallyOf, time);
+    this.#plainHits = new PlainHits({ tallyOf, time, deadlines: this.#deadlines, decider: this.#decider });
   }
 
   /** A limiter with a clock of its own lends it to a storage that was given none. */
@@ -66,11 +68,15 @@ export class MemcachedStorage implements Storage {
 
   hit(claims: readonly Claim[], options: HitOptions): Promise<readonly Verdict[]> {
     const timeoutMs = options.timeoutMs ?? this.#timeoutMs;
-    const only = claims[0];
-    const isPlain = claims.length === 1 && only?.role === "limit" && !this.#decider.mayRefuse(claims);
-    return this.#deadlines.run(timeoutMs, (call) =>
-      isPlain ? this.#decider.hitOne(only, call) : this.#decider.hit(claims, options, call),
-    );
+    try {
+      return (
+        this.#plainHits.hit(claims, options.mode, timeoutMs) ??
+        this.#deadlines.run(timeoutMs, (call) => this.#decider.hit(claims, options, call))
+      );
+    } catch (error) {
+      // A limit that cannot be counted.
+      return Promise.reject(error);
+    }
   }
 
   test(claims: readonly Claim[]): Promise<readonly Verdict[]> {

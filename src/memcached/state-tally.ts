@@ -23,6 +23,7 @@ const MARKS = 2 ** 50;
  * nobody else wrote. Two round trips, however many decisions wait for the same key in this process.
  */
 export class StateTally<State extends object> implements Tally {
+  readonly plain = undefined;
   readonly #policy: Policy;
   readonly #form: StateForm<State>;
   readonly #link: Link;

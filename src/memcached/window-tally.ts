@@ -2,27 +2,18 @@ import type { Milliseconds } from "../core/clock.js";
 import type { Claim } from "../core/storage.js";
 import type { Policy, Receipt, StorageInstant, Verdict } from "../core/strategy.js";
 import { CasRounds, type Waiter } from "./cas-rounds.js";
-import { hashText } from "./connection/hash-text.js";
 import type { Item, Link } from "./connection/link.js";
 import { type Counter, CounterText } from "./counter-text.js";
 import { exptime } from "./exptime.js";
-import { itemKey } from "./item-key.js";
 import type { ProcessTime } from "./process-time.js";
-import type { Reservation, Tally } from "./tally.js";
+import type { PlainTally, Reservation, Tally } from "./tally.js";
+import { previousKey, type Window, Windows } from "./window.js";
+import { type ChargeList, WindowCharge } from "./window-charge.js";
 import { WindowReservation } from "./window-reservation.js";
 import type { WindowRule } from "./window-rules.js";
 
-/** One window of one key. */
-interface Window {
-  /** The key's own part of the stored keys of all its windows. */
-  readonly base: string;
-  readonly number: number;
-  readonly startsAt: StorageInstant;
-  readonly endsAt: StorageInstant;
-}
-
 interface ChargedWindow {
-  readonly item: Item;
+  readonly charge: WindowCharge;
   /** The count of the window before. */
   readonly previous: number;
 }
@@ -35,16 +26,16 @@ const MOST_LATE_DECISIONS = 5;
  *
  * A charge is one command that creates or adds and answers the sum; it is admitted if the sum fits. What is
  * refused is given back, so the sum is never less than what was admitted. Windows follow each other without a
- * gap; when they turn differs from key to key. Keys, not expiry times, decide which window it is.
- *
- * Hot: a charge of a fixed window makes one promise beside the connection's own.
+ * gap; when they turn differs from client to client. Keys, not expiry times, decide which window it is.
  */
-export class WindowTally<State extends object> implements Tally {
+export class WindowTally<State extends object> implements Tally, PlainTally {
+  readonly plain: PlainTally | undefined;
   readonly #policy: Policy;
   readonly #rule: WindowRule<State>;
   readonly #link: Link;
   readonly #time: ProcessTime;
   readonly #text: CounterText;
+  readonly #windows: Windows;
   readonly #rounds: CasRounds<Counter>;
   readonly #lifeMs: Milliseconds;
 
@@ -53,8 +44,10 @@ export class WindowTally<State extends object> implements Tally {
     this.#rule = rule;
     this.#link = link;
     this.#time = time;
+    this.plain = rule.usesPrevious ? undefined : this;
     const text = new CounterText(policy);
     this.#text = text;
+    this.#windows = new Windows(policy);
     this.#lifeMs = policy.limit.windowMs * (rule.usesPrevious ? 2 : 1);
     this.#rounds = new CasRounds(link, {
       read: (stored) => text.read(stored),
@@ -65,52 +58,70 @@ export class WindowTally<State extends object> implements Tally {
 
   reserve(claim: Claim, waiter: Waiter): Promise<Reservation> {
     const now = this.#time.now();
-    const window = this.#windowAt(claim, now);
-    if (claim.cost === 0 || claim.cost > this.#policy.limit.amount) return this.#look(claim, window);
+    if (claim.cost === 0 || claim.cost > this.#policy.limit.amount) {
+      return this.#look(claim, this.#windows.at(claim, now));
+    }
     if (this.#rule.usesPrevious) return this.#reserveSliding(claim, waiter);
-    return this.#increment(claim, window, now).then((item) => this.#counted(claim, window, item, 0));
+    return this.#increment(claim, now).then((charge) => this.reservationOf(charge));
+  }
+
+  prepare(claim: Claim, now: StorageInstant, list: ChargeList): WindowCharge {
+    const window = this.#windows.at(claim, now);
+    const leftMs = window.startsAt + this.#lifeMs - now;
+    return new WindowCharge(claim, window, this.#text, exptime(leftMs), list);
+  }
+
+  send(charge: WindowCharge): void {
+    this.#link.increment(charge);
+  }
+
+  /** `previous`: the count of the window before. */
+  reservationOf(charge: WindowCharge, previous = 0): Reservation {
+    const { claim, window } = charge;
+    const { mark, count } = this.#text.read(charge.item.text);
+    const state = this.#state(window, count - claim.cost, previous);
+    const undo = () => this.#giveBack(window, claim.cost, mark, charge.item);
+    return new WindowReservation(this.#rule.strategy, claim, state, this.#within(window), mark, undo);
   }
 
   async test(claim: Claim): Promise<Verdict> {
-    const window = this.#windowAt(claim, this.#time.now());
+    const window = this.#windows.at(claim, this.#time.now());
     const state = await this.#read(window);
     return this.#rule.strategy.test(state, this.#policy, claim.cost, this.#within(window));
   }
 
   async refund(claim: Claim, receipt: Receipt): Promise<void> {
-    const window = this.#windowAt(claim, this.#rule.startOf(receipt.receipt, this.#policy));
+    const window = this.#windows.at(claim, this.#rule.startOf(receipt.receipt, this.#policy));
     if (this.#time.now() < window.startsAt + this.#lifeMs) {
       await this.#giveBack(window, claim.cost, receipt.refundsSeen);
     }
   }
 
   async clear(claim: Claim): Promise<void> {
-    const window = this.#windowAt(claim, this.#time.now());
+    const window = this.#windows.at(claim, this.#time.now());
     await Promise.all([
-      this.#link.remove(currentKey(window)),
+      this.#link.remove(window.key),
       this.#rule.usesPrevious ? this.#link.remove(previousKey(window)) : undefined,
     ]);
   }
 
-  #increment({ cost }: Claim, window: Window, now: StorageInstant): Promise<Item> {
-    const leftMs = window.startsAt + this.#lifeMs - now;
-    return this.#link.increment(currentKey(window), cost, this.#text.first(cost), exptime(leftMs));
-  }
-
-  #counted(claim: Claim, window: Window, item: Item, previous: number): Reservation {
-    const { mark, count } = this.#text.read(item.text);
-    const state = this.#state(window, count - claim.cost, previous);
-    const undo = () => this.#giveBack(window, claim.cost, mark, item);
-    return new WindowReservation(this.#rule.strategy, claim, state, this.#within(window), mark, undo);
+  #increment(claim: Claim, now: StorageInstant): Promise<WindowCharge> {
+    return new Promise((resolve, reject) => {
+      const arrived = (charge: WindowCharge) => {
+        if (charge.error === undefined) resolve(charge);
+        else reject(charge.error);
+      };
+      this.send(this.prepare(claim, now, { arrived }));
+    });
   }
 
   /** Others may have read the window as the previous one before a late charge arrived in it: that one is void. */
   async #reserveSliding(claim: Claim, waiter: Waiter): Promise<Reservation> {
     for (let late = 0; late < MOST_LATE_DECISIONS; late++) {
       const now = this.#time.now();
-      const window = this.#windowAt(claim, now);
-      const { item, previous } = await this.#incrementAndRead(claim, window, now);
-      const reservation = this.#counted(claim, window, item, previous);
+      const { charge, previous } = await this.#incrementAndRead(claim, now);
+      const { window } = charge;
+      const reservation = this.reservationOf(charge, previous);
       const isLate = this.#time.now() >= window.endsAt;
       if (!isLate || !reservation.verdict.allowed || waiter.isOver) return reservation;
       await reservation.undo();
@@ -119,15 +130,17 @@ export class WindowTally<State extends object> implements Tally {
   }
 
   /** Reads the window before while the charge is made; takes the charge back when only the reading fails. */
-  async #incrementAndRead(claim: Claim, window: Window, now: StorageInstant): Promise<ChargedWindow> {
+  async #incrementAndRead(claim: Claim, now: StorageInstant): Promise<ChargedWindow> {
     const [charged, previous] = await Promise.allSettled([
-      this.#increment(claim, window, now),
-      this.#count(previousKey(window)),
+      this.#increment(claim, now),
+      this.#count(previousKey(this.#windows.at(claim, now))),
     ]);
     if (charged.status === "rejected") throw charged.reason;
-    if (previous.status === "fulfilled") return { item: charged.value, previous: previous.value };
-    const { mark } = this.#text.read(charged.value.text);
-    this.#giveBack(window, claim.cost, mark, charged.value).catch(() => {});
+    const charge = charged.value;
+    if (previous.status === "fulfilled") return { charge, previous: previous.value };
+    this.reservationOf(charge)
+      .undo()
+      .catch(() => {});
     throw previous.reason;
   }
 
@@ -139,7 +152,7 @@ export class WindowTally<State extends object> implements Tally {
 
   async #read(window: Window): Promise<State> {
     const [current, previous] = await Promise.all([
-      this.#count(currentKey(window)),
+      this.#count(window.key),
       this.#rule.usesPrevious ? this.#count(previousKey(window)) : 0,
     ]);
     return this.#state(window, current, previous);
@@ -159,7 +172,7 @@ export class WindowTally<State extends object> implements Tally {
   /** Never creates a counter, and never takes from one that is not the one that was charged. */
   #giveBack(window: Window, cost: number, mark: number, known?: Item): Promise<void> {
     return this.#rounds.run(
-      currentKey(window),
+      window.key,
       (counter) => {
         const isOurs = counter !== undefined && counter.mark === mark;
         const next = isOurs ? { mark, count: Math.max(0, counter.count - cost) } : undefined;
@@ -170,26 +183,8 @@ export class WindowTally<State extends object> implements Tally {
     );
   }
 
-  #windowAt(claim: Claim, instant: StorageInstant): Window {
-    const { windowMs } = this.#policy.limit;
-    const base = itemKey(claim.key);
-    const phaseMs = Math.floor((hashText(base) / 2 ** 32) * windowMs);
-    const number = Math.floor((instant + phaseMs) / windowMs);
-    const startsAt = number * windowMs - phaseMs;
-    return { base, number, startsAt, endsAt: startsAt + windowMs };
-  }
-
   /** Now, or the window's last instant when the answer came after it. */
   #within(window: Window): StorageInstant {
     return Math.min(this.#time.now(), window.endsAt - 1);
   }
-}
-
-/** Where a window's counter is stored. */
-function currentKey({ base, number }: Window): string {
-  return `${base}#${number}`;
-}
-
-function previousKey({ base, number }: Window): string {
-  return `${base}#${number - 1}`;
 }

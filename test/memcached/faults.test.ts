@@ -168,6 +168,25 @@ describe("MemcachedStorage, when a server fails", () => {
     expect(await storage.check()).toBe(false);
   });
 
+  it("gives back what the others charged when one server of a list is down", async () => {
+    const servers = [await startServer(), await startServer(), await startServer()];
+    const storage = storageOf(
+      `memcached://${servers.map(({ port }) => `127.0.0.1:${port}`).join(",")}`,
+      2000,
+    );
+    const claims = Array.from({ length: 40 }, (_, i) => newClaim({ key: `client-${i}` }));
+    expect(await storage.hit(claims, ALL_OR_NOTHING)).toHaveLength(40);
+    await servers[1]!.kill();
+    await expect(storage.hit(claims, ALL_OR_NOTHING)).rejects.toBeInstanceOf(StorageError);
+    const left = async () => {
+      const tests = await Promise.allSettled(claims.map((claim) => storage.test([claim])));
+      return tests.flatMap((test) => (test.status === "fulfilled" ? [test.value[0]?.remaining] : []));
+    };
+    await expect.poll(async () => new Set(await left())).toEqual(new Set([2]));
+    expect((await left()).length).toBeGreaterThan(0);
+    expect((await left()).length).toBeLessThan(40);
+  });
+
   it("counts over a unix socket", async () => {
     const server = await startServer();
     const path = join(tmpdir(), `express-limits-${process.pid}.sock`);

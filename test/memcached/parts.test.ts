@@ -187,7 +187,7 @@ describe("ShardedLink", () => {
     constructor(name: string) {
       this.name = name;
     }
-    increment = async (): Promise<Item> => ({ text: this.name, cas: undefined });
+    increment() {}
     read = async (): Promise<Item> => ({ text: this.name, cas: undefined });
     write = async () => true;
     remove = async () => {};

@@ -51,6 +51,11 @@ function linkTo(port: number, stallMs = 200): ServerLink {
   return link;
 }
 
+const increment = (link: ServerLink, key: string, by = 1, first = "1") =>
+  new Promise((resolve, failed) => {
+    link.increment({ key, by, first, exptime: 60, failed, counted: (sum, cas) => resolve({ sum, cas }) });
+  });
+
 /** Knows the meta commands; answers the first question, and others by the table. */
 function metaServer(answers: Record<string, string>): (chunk: string, socket: Socket) => void {
   return (chunk, socket) => {
@@ -97,7 +102,7 @@ describe("ServerLink", () => {
     const server = await fakeServer(metaServer({ "ma k": "VA 1 c1\r\n1\r\n", "mg k": "EN\r\n" }));
     const link = linkTo(server.port);
     await link.read("k");
-    await Promise.all([link.increment("k1", 1, "1", 60), link.increment("k2", 1, "1", 60), link.read("k3")]);
+    await Promise.all([increment(link, "k1"), increment(link, "k2"), link.read("k3")]);
     expect(server.written.at(-1)).toBe("ma k1 N60 J1 D1 v c\r\nma k2 N60 J1 D1 v c\r\nmg k3 v c\r\n");
   });
 
@@ -111,8 +116,8 @@ describe("ServerLink", () => {
     );
     const link = linkTo(server.port);
     const answers = await Promise.allSettled([
-      link.increment("big", 1, "1", 60),
-      link.increment("text", 1, "1", 60),
+      increment(link, "big"),
+      increment(link, "text"),
       link.read("k"),
     ]);
     expect(answers.map(({ status }) => status)).toEqual(["rejected", "rejected", "fulfilled"]);
@@ -176,17 +181,24 @@ describe("ServerLink", () => {
     expect(await link.read("k")).toBeUndefined();
   });
 
+  it("takes commands as soon as a server that hung answers again, though it owes more", async () => {
+    const server = await fakeServer(metaServer({ "mg k": "EN\r\n", "mg late": "EN\r\nEN\r\n" }));
+    const link = linkTo(server.port, 500);
+    await link.read("k");
+    const [first, second] = [link.read("first"), link.read("second")];
+    await sleep(700);
+    await expect(link.read("k")).rejects.toThrow(/has not answered/);
+    server.sockets[0]?.write("EN\r\n");
+    await first;
+    const late = link.read("late");
+    expect(await Promise.all([second, late])).toEqual([undefined, undefined]);
+  });
+
   it("speaks the classic commands to an old server", async () => {
     const server = await fakeServer(classicServer());
     const link = linkTo(server.port);
-    expect(await link.increment("k", 2, "1000000000000002", 60)).toEqual({
-      text: "1000000000000002",
-      cas: undefined,
-    });
-    expect(await link.increment("k", 5, "4000000000000005", 60)).toEqual({
-      text: "1000000000000007",
-      cas: undefined,
-    });
+    expect(await increment(link, "k", 2, "1000000000000002")).toEqual({ sum: 1_000_000_000_000_002, cas: 0 });
+    expect(await increment(link, "k", 5, "4000000000000005")).toEqual({ sum: 1_000_000_000_000_007, cas: 0 });
     expect(await link.read("k")).toEqual({ text: "1000000000000007", cas: "9" });
     expect(await link.write("k", "1000000000000001", "8", 60)).toBe(false);
   });

@@ -1,8 +1,10 @@
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import Memcached from "memcached";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { BLOCK_POLICY, STRATEGY_NAMES } from "../../src/core/policy.js";
 import { ALL_OR_NOTHING, type Claim } from "../../src/core/storage.js";
+import { writeTogether } from "../../src/memcached/connection/write-together.js";
 import { MemcachedStorage } from "../../src/memcached/index.js";
 import { ask } from "../helpers/server-process.js";
 import { type Server, startMemcached } from "../helpers/servers.js";
@@ -110,5 +112,53 @@ describe.each([
     expect(
       await tripsOf(() => storage.test([newClaim({ strategy }), newClaim({ strategy, amount: 9 })])),
     ).toBe(1);
+  });
+});
+
+describe("MemcachedStorage over the package's client", () => {
+  it("needs one trip for all hits of a turn that find their counters", async () => {
+    const proxy = await countingProxy(false);
+    const client = new Memcached(`127.0.0.1:${proxy.port}`);
+    onTestFinished(() => {
+      client.end();
+      proxy.close();
+    });
+    const storage = new MemcachedStorage(client, { commandTimeoutMs: 10_000 });
+    const claims = Array.from({ length: 20 }, (_, i) => newClaim({ key: `client-${i}`, amount: 100 }));
+    const hits = () => Promise.all(claims.map((claim) => storage.hit([claim], ALL_OR_NOTHING)));
+    await hits();
+    const before = proxy.trips;
+    expect((await hits()).map(([verdict]) => verdict?.remaining)).toEqual(claims.map(() => 98));
+    expect(proxy.trips - before).toBe(1);
+  });
+});
+
+describe("writeTogether", () => {
+  it("holds back what the open connections of a client write, and lets it go whatever happens", () => {
+    const log: string[] = [];
+    const socketOf = (name: string) => ({
+      cork: () => log.push(`${name} held`),
+      uncork: () => log.push(`${name} free`),
+    });
+    const client = {
+      connections: { "a:1": { pool: [socketOf("a1"), socketOf("a2")] }, "b:1": { pool: [] } },
+    };
+    expect(() =>
+      writeTogether(client, () => {
+        log.push("work");
+        throw new Error("no");
+      }),
+    ).toThrow("no");
+    expect(log).toEqual(["a1 held", "a2 held", "work", "a1 free", "a2 free"]);
+  });
+
+  it.each([
+    {},
+    { connections: null },
+    { connections: { a: undefined, b: { pool: 3 }, c: { pool: [null, "x", { cork: 1 }] } } },
+  ])("only does the work with a client like %j", (client) => {
+    let done = 0;
+    writeTogether(client, () => done++);
+    expect(done).toBe(1);
   });
 });

@@ -1,4 +1,5 @@
-import type { Item, Link } from "./link.js";
+import type { Increment, Item, Link } from "./link.js";
+import { writeTogether } from "./write-together.js";
 
 type Callback = (error: unknown, result: unknown) => void;
 
@@ -36,14 +37,48 @@ const COLD_AFTER_MS = 1000;
 export class ClientLink implements Link {
   readonly #client: MemcachedClient;
   #scout: Promise<void> | undefined;
+  /** Asked in this turn, and not yet handed to the client. */
+  #outgoing: Increment[] = [];
   #answeredAt = Number.NEGATIVE_INFINITY;
 
   constructor(client: MemcachedClient) {
     this.#client = client;
   }
 
-  increment(key: string, by: number, first: string, exptime: number): Promise<Item> {
-    return this.#incr(key, by).then((sum) => sum ?? this.#create(key, by, first, exptime));
+  /**
+   * Hot: once the client is warm, one function beside its own work.
+   *
+   * What is asked in one turn of the event loop is handed over in one go, and leaves in one write.
+   */
+  increment(increment: Increment): void {
+    if (this.#isCold()) {
+      this.#incr(increment.key, increment.by)
+        .then((sum) => this.#goOn(increment, sum))
+        .catch((error: unknown) => increment.failed(error));
+      return;
+    }
+    if (this.#outgoing.length === 0) process.nextTick(() => this.#flush());
+    this.#outgoing.push(increment);
+  }
+
+  #flush(): void {
+    const outgoing = this.#outgoing;
+    this.#outgoing = [];
+    writeTogether(this.#client, () => {
+      for (const increment of outgoing) this.#count(increment);
+    });
+  }
+
+  #count(increment: Increment): void {
+    try {
+      this.#client.incr(increment.key, increment.by, (error, result) => {
+        this.#answeredAt = performance.now();
+        if (isFailure(error)) increment.failed(asError(error));
+        else this.#goOn(increment, sumOf(result));
+      });
+    } catch (error) {
+      increment.failed(error);
+    }
   }
 
   read(key: string): Promise<Item | undefined> {
@@ -69,15 +104,26 @@ export class ClientLink implements Link {
 
   close(): void {}
 
+  #goOn(increment: Increment, sum: number | undefined): void {
+    if (sum !== undefined) {
+      increment.counted(sum, 0);
+      return;
+    }
+    this.#create(increment).then(
+      (created) => increment.counted(created, 0),
+      (error: unknown) => increment.failed(error),
+    );
+  }
+
   /** The counter is missing: adds it, or counts on the one that was added meanwhile. */
-  async #create(key: string, by: number, first: string, exptime: number): Promise<Item> {
-    if (await this.#add(key, first, exptime)) return { text: first, cas: undefined };
+  async #create({ key, by, first, exptime }: Increment): Promise<number> {
+    if (await this.#add(key, first, exptime)) return Number(first);
     const sum = await this.#incr(key, by);
     if (sum === undefined) throw new Error(`The server loses ${key} as soon as it is stored.`);
     return sum;
   }
 
-  #incr(key: string, by: number): Promise<Item | undefined> {
+  #incr(key: string, by: number): Promise<number | undefined> {
     return this.#ask((callback) => this.#client.incr(key, by, callback), sumOf);
   }
 
@@ -100,15 +146,19 @@ export class ClientLink implements Link {
       command((error, result) => {
         this.#answeredAt = performance.now();
         try {
-          if (error !== undefined && error !== null && error !== false) throw error;
+          if (isFailure(error)) throw error;
           resolve(read(result));
         } catch (failure) {
           reject(asError(failure));
         }
       });
     });
-    if (performance.now() - this.#answeredAt > COLD_AFTER_MS) this.#scout = this.#arrival(answer);
+    if (this.#isCold()) this.#scout = this.#arrival(answer);
     return answer;
+  }
+
+  #isCold(): boolean {
+    return this.#scout !== undefined || performance.now() - this.#answeredAt > COLD_AFTER_MS;
   }
 
   async #arrival(answer: Promise<unknown>): Promise<void> {
@@ -118,9 +168,9 @@ export class ClientLink implements Link {
 }
 
 /** The sum, or `undefined` for `false`: no such counter, or a `SERVER_ERROR`. */
-function sumOf(result: unknown): Item | undefined {
-  if (typeof result !== "number" && (typeof result !== "string" || result === "")) return undefined;
-  return { text: String(result), cas: undefined };
+function sumOf(result: unknown): number | undefined {
+  if (typeof result === "number") return result;
+  return typeof result === "string" && result !== "" ? Number(result) : undefined;
 }
 
 /** The client makes `undefined` of a missing key, and `false` of a `SERVER_ERROR`. */
@@ -136,6 +186,10 @@ function itemOf(result: unknown): Item | undefined {
 }
 
 const nothing = (): void => {};
+
+function isFailure(error: unknown): boolean {
+  return error !== undefined && error !== null && error !== false;
+}
 
 /** The client reports some failures as texts, and several as a list. */
 function asError(error: unknown): Error {

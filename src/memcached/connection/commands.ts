@@ -1,4 +1,5 @@
-import type { Item, Link } from "./link.js";
+import type { Increment, Item, Link } from "./link.js";
+import { Question } from "./question.js";
 import type { Reply } from "./reply-reader.js";
 import type { Wire } from "./wire.js";
 
@@ -31,8 +32,9 @@ export class MetaCommands implements Commands {
     this.#wire = wire;
   }
 
-  increment(key: string, by: number, first: string, exptime: number): Promise<Item> {
-    return this.#wire.ask(`ma ${key} N${exptime} J${first} D${by} v c\r\n`, metaItem);
+  increment(increment: Increment): void {
+    const { key, by, first, exptime } = increment;
+    this.#wire.send(`ma ${key} N${exptime} J${first} D${by} v c\r\n`, new MetaSum(increment));
   }
 
   read(key: string): Promise<Item | undefined> {
@@ -62,16 +64,8 @@ export class ClassicCommands implements Commands {
     this.#wire = wire;
   }
 
-  /** A missing counter is added and counted in one write, so that losing the race to add it costs nothing. */
-  async increment(key: string, by: number, first: string, exptime: number): Promise<Item> {
-    const increment = `incr ${key} ${by}\r\n`;
-    const known = await this.#wire.ask(increment, classicSumOrMiss);
-    if (known !== undefined) return known;
-    const [, sum] = await Promise.all([
-      this.write(key, String(Number(first) - by), undefined, exptime),
-      this.#wire.ask(increment, classicSum),
-    ]);
-    return sum;
+  increment(increment: Increment): void {
+    this.#wire.send(incr(increment), new ClassicSum(increment, (missing) => this.#create(missing)));
   }
 
   read(key: string): Promise<Item | undefined> {
@@ -92,6 +86,61 @@ export class ClassicCommands implements Commands {
   async check(): Promise<void> {
     await this.#wire.ask("version\r\n", (reply) => isDone(reply, "VERSION", []));
   }
+
+  /** A missing counter is added and counted in one write, so that losing the race to add it costs nothing. */
+  #create(increment: Increment): void {
+    const { key, by, first, exptime } = increment;
+    const added = this.write(key, String(Number(first) - by), undefined, exptime);
+    const counted = this.#wire.ask(incr(increment), classicSum);
+    Promise.all([counted, added]).then(
+      ([sum]) => increment.counted(sum, 0),
+      (error: unknown) => increment.failed(error),
+    );
+  }
+}
+
+function incr({ key, by }: Increment): string {
+  return `incr ${key} ${by}\r\n`;
+}
+
+/** Waits for `VA 16 c42` and the sum in the line below. */
+class MetaSum extends Question {
+  readonly #increment: Increment;
+
+  constructor(increment: Increment) {
+    super();
+    this.#increment = increment;
+  }
+
+  answer(reply: Reply): void {
+    if (!reply.hasText) unexpected(reply);
+    this.#increment.counted(reply.number, reply.cas);
+  }
+
+  fail(error: unknown): void {
+    this.#increment.failed(error);
+  }
+}
+
+/** Waits for the sum alone, or `NOT_FOUND`. */
+class ClassicSum extends Question {
+  readonly #increment: Increment;
+  readonly #onMissing: (increment: Increment) => void;
+
+  constructor(increment: Increment, onMissing: (increment: Increment) => void) {
+    super();
+    this.#increment = increment;
+    this.#onMissing = onMissing;
+  }
+
+  answer(reply: Reply): void {
+    if (Number.isNaN(reply.number) && reply.status === "NOT_FOUND") this.#onMissing(this.#increment);
+    else this.#increment.counted(classicSum(reply), 0);
+  }
+
+  fail(error: unknown): void {
+    this.#increment.failed(error);
+  }
 }
 
 /** `VA 16 c42`: only the flag that was asked for stands behind the size. */
@@ -105,12 +154,8 @@ function metaItemOrMiss(reply: Reply): Item | undefined {
   return reply.status === "EN" ? undefined : metaItem(reply);
 }
 
-function classicSum(reply: Reply): Item {
-  return /^\d+$/.test(reply.status) ? { text: reply.status, cas: undefined } : unexpected(reply);
-}
-
-function classicSumOrMiss(reply: Reply): Item | undefined {
-  return reply.status === "NOT_FOUND" ? undefined : classicSum(reply);
+function classicSum(reply: Reply): number {
+  return Number.isNaN(reply.number) ? unexpected(reply) : reply.number;
 }
 
 function classicItemOrMiss(reply: Reply): Item | undefined {

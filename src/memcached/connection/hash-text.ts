@@ -11,3 +11,10 @@ export function hashText(text: string, from = 0, to: number = text.length): numb
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
   return (hash ^ (hash >>> 16)) >>> 0;
 }
+
+/** The hash of what stands between `{` and `}`, which names a client; of all of a text that has neither. */
+export function hashOfTag(key: string): number {
+  const open = key.indexOf("{");
+  const close = key.indexOf("}", open);
+  return open < 0 || close < 0 ? hashText(key) : hashText(key, open + 1, close);
+}

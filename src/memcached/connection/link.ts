@@ -5,6 +5,18 @@ export interface Item {
   readonly cas: string | undefined;
 }
 
+/** A counter to add to, and who is told what came of it: exactly one of the two, once. */
+export interface Increment {
+  readonly key: string;
+  readonly by: number;
+  /** What the counter holds at first when it is missing, this increment included. */
+  readonly first: string;
+  readonly exptime: number;
+  /** What is stored now: `NaN` when it is no number. `cas` is 0 where it is not told. */
+  counted(sum: number, cas: number): void;
+  failed(error: unknown): void;
+}
+
 /**
  * What a storage asks of Memcached: all that both roads to it can do, and nothing more.
  *
@@ -12,8 +24,8 @@ export interface Item {
  * seconds up to 30 days, an epoch second above. Failures reject; a command whose answer was lost may have run.
  */
 export interface Link {
-  /** Adds to the counter, or creates it holding `first`. Gives what is stored then. */
-  increment(key: string, by: number, first: string, exptime: number): Promise<Item>;
+  /** Adds to the counter, or creates it. Never throws; hot, so without a promise. */
+  increment(increment: Increment): void;
   read(key: string): Promise<Item | undefined>;
   /** Writes if nobody did since `cas` was read; without a `cas`, if the key is missing. `false` if it lost. */
   write(key: string, text: string, cas: string | undefined, exptime: number): Promise<boolean>;

@@ -1,5 +1,5 @@
 import { type Commands, openCommands } from "./commands.js";
-import type { Item, Link } from "./link.js";
+import type { Increment, Item, Link } from "./link.js";
 import { addressText, type ServerAddress, Wire } from "./wire.js";
 
 /** A server that cannot be reached is tried again after so long, then after twice as long, up to the last. */
@@ -30,11 +30,13 @@ export class ServerLink implements Link {
     this.#stallMs = stallMs;
   }
 
-  increment(key: string, by: number, first: string, exptime: number): Promise<Item> {
-    return (
-      this.#commands?.increment(key, by, first, exptime) ??
-      this.#open().then((commands) => commands.increment(key, by, first, exptime))
-    );
+  increment(increment: Increment): void {
+    if (this.#commands !== undefined) this.#commands.increment(increment);
+    else
+      this.#open().then(
+        (commands) => commands.increment(increment),
+        (error: unknown) => increment.failed(error),
+      );
   }
 
   read(key: string): Promise<Item | undefined> {

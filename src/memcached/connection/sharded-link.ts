@@ -1,5 +1,5 @@
-import { hashText } from "./hash-text.js";
-import type { Item, Link } from "./link.js";
+import { hashOfTag, hashText } from "./hash-text.js";
+import type { Increment, Item, Link } from "./link.js";
 
 /** Places of each server on the ring: enough for shares within about a tenth of each other. */
 const POINTS_PER_SERVER = 160;
@@ -28,8 +28,8 @@ export class ShardedLink implements Link {
       .sort((a, b) => a.at - b.at);
   }
 
-  increment(key: string, by: number, first: string, exptime: number): Promise<Item> {
-    return this.#linkOf(key).increment(key, by, first, exptime);
+  increment(increment: Increment): void {
+    this.#linkOf(increment.key).increment(increment);
   }
 
   read(key: string): Promise<Item | undefined> {
@@ -68,10 +68,4 @@ export class ShardedLink implements Link {
 
 function ringPlaces(name: string): number[] {
   return Array.from({ length: POINTS_PER_SERVER }, (_, i) => hashText(`${name}#${i}`));
-}
-
-function hashOfTag(key: string): number {
-  const open = key.indexOf("{");
-  const close = key.indexOf("}", open);
-  return open < 0 || close < 0 ? hashText(key) : hashText(key, open + 1, close);
 }

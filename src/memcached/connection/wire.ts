@@ -1,4 +1,5 @@
 import { connect, type Socket } from "node:net";
+import { PromisedAnswer, type Question, QuestionLine } from "./question.js";
 import { type Reply, ReplyReader } from "./reply-reader.js";
 
 /** Where a server listens. */
@@ -10,26 +11,18 @@ export function addressText(address: ServerAddress): string {
   return address.host.includes(":") ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 }
 
-interface Waiting {
-  /** Reads the answer and hands it out; throws for one that makes no sense. */
-  readonly resolve: (reply: Reply) => void;
-  readonly reject: (error: unknown) => void;
-  readonly hasText: boolean;
-  readonly askedAt: number;
-}
-
 /** A server that has been silent for so many of its allowed answer times is given up. */
 const DROP_AFTER_STALLS = 10;
 
-/** Answered entries that are kept before the queue is moved up. */
-const COMPACT_FROM = 1024;
+/** The server's answers are read into one buffer of this size. */
+const READ_BYTES = 65_536;
 
 /**
  * One connection from its start to its end: questions out, answers in, in order.
  *
  * Questions of one turn of the event loop leave in one write. A question whose asker has stopped waiting stays
- * in line: its late answer tells what it did. Asking fails at once while the oldest question has been
- * unanswered for longer than `stallMs`, so a server that hangs does not gather questions.
+ * in line: its late answer tells what it did. Asking fails at once while the server owes an answer and has been
+ * silent for longer than `stallMs`, so one that hangs does not gather questions.
  */
 export class Wire {
   /** Called once, when the connection has ended. */
@@ -37,39 +30,48 @@ export class Wire {
   readonly #name: string;
   readonly #stallMs: number;
   readonly #socket: Socket;
-  #waiting: Waiting[] = [];
-  #head = 0;
+  readonly #waiting = new QuestionLine();
   #outgoing = "";
   /** When the first of the outgoing questions was asked. */
   #askedAt = 0;
+  /** When the server was heard last. */
+  #heardAt = Number.NEGATIVE_INFINITY;
   #ended: Error | undefined;
 
   constructor(address: ServerAddress, stallMs: number) {
     this.#name = addressText(address);
     this.#stallMs = stallMs;
-    this.#socket = connect({ ...address, noDelay: true, keepAlive: true });
-    this.#socket.setEncoding("latin1");
     const reader = new ReplyReader((reply) => this.#answer(reply));
-    this.#socket.on("data", (chunk: string) => reader.push(chunk));
+    // Read into one buffer, past the stream: a stream makes a buffer and several calls of each arrival.
+    const onread = {
+      buffer: Buffer.allocUnsafe(READ_BYTES),
+      callback: (size: number, buffer: Uint8Array) => {
+        this.#heardAt = performance.now();
+        reader.push(Buffer.from(buffer.buffer, buffer.byteOffset, size));
+        return true;
+      },
+    };
+    this.#socket = connect({ ...address, noDelay: true, keepAlive: true, onread });
     this.#socket.on("error", (error) => this.end(error));
     this.#socket.on("close", () => this.end(new Error(`${this.#name} closed the connection.`)));
   }
 
-  /**
-   * Sends whole command lines that have one answer, and gives what `read` makes of it.
-   *
-   * `hasText`: a text follows the line. Reading here and not in a further `then` saves the hot path a promise.
-   */
+  /** Sends whole command lines that have one answer, which goes to the question. Never throws. */
+  send(command: string, question: Question): void {
+    const refusal = this.#outgoing === "" ? this.#begin() : this.#ended;
+    if (refusal !== undefined) {
+      question.fail(refusal);
+      return;
+    }
+    this.#outgoing += command;
+    question.askedAt = this.#askedAt;
+    this.#waiting.push(question);
+  }
+
+  /** Sends as {@link send}, and gives what `read` makes of the answer. `hasText`: a text follows the line. */
   ask<T>(command: string, read: (reply: Reply) => T, hasText = false): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const refusal = this.#outgoing === "" ? this.#begin() : this.#ended;
-      if (refusal !== undefined) {
-        reject(refusal);
-        return;
-      }
-      this.#outgoing += command;
-      const askedAt = this.#askedAt;
-      this.#waiting.push({ resolve: (reply) => resolve(read(reply)), reject, hasText, askedAt });
+      this.send(command, new PromisedAnswer(read, hasText, resolve, reject));
     });
   }
 
@@ -78,11 +80,9 @@ export class Wire {
     if (this.#ended !== undefined) return;
     this.#ended = error;
     this.#socket.destroy();
-    const waiting = this.#waiting.slice(this.#head);
-    this.#waiting = [];
-    this.#head = 0;
-    for (const { reject } of waiting) reject(error);
+    // First: what those who are told then ask in return needs another connection.
     this.onEnd(error);
+    for (let lost = this.#waiting.shift(); lost !== undefined; lost = this.#waiting.shift()) lost.fail(error);
   }
 
   /** Begins what will leave in one write; gives the error if nothing can. */
@@ -99,8 +99,9 @@ export class Wire {
   }
 
   #stalled(now: number): Error | undefined {
-    const oldest = this.#waiting[this.#head];
-    const silentMs = oldest === undefined ? 0 : now - oldest.askedAt;
+    const oldest = this.#waiting.first;
+    // One that begins to answer again takes what its late answers make us give back.
+    const silentMs = oldest === undefined ? 0 : now - Math.max(oldest.askedAt, this.#heardAt);
     if (silentMs <= this.#stallMs) return undefined;
     const error = new Error(`${this.#name} has not answered for ${Math.round(silentMs)} ms.`);
     if (silentMs > DROP_AFTER_STALLS * this.#stallMs) this.end(error);
@@ -108,44 +109,27 @@ export class Wire {
   }
 
   #answer(reply: Reply): void {
-    const waiting = this.#shift();
-    if (waiting === undefined) {
+    const question = this.#waiting.shift();
+    if (question === undefined) {
       this.end(new Error(`${this.#name} answered what was not asked: ${reply.line.slice(0, 80)}`));
       return;
     }
-    if (!isError(reply)) {
-      hand(reply, waiting);
+    if (!reply.isError) {
+      hand(reply, question);
       return;
     }
     const error = new Error(`${this.#name} says: ${reply.line.slice(0, 200)}`);
-    waiting.reject(error);
+    const { status } = reply;
+    question.fail(error);
     // A refused line whose text follows is answered twice: from then on answers would go to the wrong askers.
-    if (waiting.hasText && reply.status !== "SERVER_ERROR") this.end(error);
-  }
-
-  #shift(): Waiting | undefined {
-    const waiting = this.#waiting[this.#head];
-    if (waiting === undefined) return undefined;
-    this.#head++;
-    if (this.#head === this.#waiting.length) {
-      this.#waiting = [];
-      this.#head = 0;
-    } else if (this.#head >= COMPACT_FROM && this.#head * 2 > this.#waiting.length) {
-      this.#waiting = this.#waiting.slice(this.#head);
-      this.#head = 0;
-    }
-    return waiting;
+    if (question.hasText && status !== "SERVER_ERROR") this.end(error);
   }
 }
 
-function hand(reply: Reply, { resolve, reject }: Waiting): void {
+function hand(reply: Reply, question: Question): void {
   try {
-    resolve(reply);
+    question.answer(reply);
   } catch (error) {
-    reject(error);
+    question.fail(error);
   }
-}
-
-function isError({ status }: Reply): boolean {
-  return status === "ERROR" || status === "CLIENT_ERROR" || status === "SERVER_ERROR";
 }
