@@ -1,4 +1,5 @@
 import type { EpochMilliseconds, Milliseconds } from "./clock.js";
+import { StorageError } from "./errors.js";
 import type { RateLimit } from "./rate-limit.js";
 import type { Claim } from "./storage.js";
 import type { Policy, Verdict } from "./strategy.js";
@@ -77,4 +78,11 @@ export function shownIndex(claims: readonly Claim[], verdicts: readonly Verdict[
     else if (isShownBefore(claim.policy, verdict, shownClaim.policy, shownVerdict)) shown = i;
   }
   return shown;
+}
+
+/** The verdict on the claim at an index. Throws `StorageError` when a storage gave none. */
+export function verdictAt(verdicts: readonly Verdict[], index: number): Verdict {
+  const verdict = verdicts[index];
+  if (verdict === undefined) throw new StorageError("The storage gave fewer verdicts than it got claims.");
+  return verdict;
 }

@@ -2,8 +2,8 @@ import { ClientClaim, isSamePlace } from "./claim.js";
 import type { Clock } from "./clock.js";
 import { systemClock } from "./clock.js";
 import type { Decision, LimitDecision, NamedClaim } from "./decision.js";
-import { limitDecision, shownIndex } from "./decision.js";
-import { ConfigurationError, StorageError, UnsupportedStrategyError } from "./errors.js";
+import { limitDecision, shownIndex, verdictAt } from "./decision.js";
+import { ConfigurationError, UnsupportedStrategyError } from "./errors.js";
 import { escapeKeyPart, KeyPlace, keyHead } from "./key.js";
 import { parseLimits } from "./parse-limit.js";
 import { createPolicy } from "./policy.js";
@@ -273,12 +273,6 @@ function limitDecisions(
 
 function isAllowed({ allowed }: LimitDecision): boolean {
   return allowed;
-}
-
-function verdictAt(verdicts: readonly Verdict[], index: number): Verdict {
-  const verdict = verdicts[index];
-  if (verdict === undefined) throw new StorageError("The storage gave fewer verdicts than it got claims.");
-  return verdict;
 }
 
 function checkKey(key: string): void {

@@ -159,7 +159,7 @@ function placeOf({ core }: LimitedRequest, bound: BoundLimit, counter: Counter, 
 /** Within a request the same counter is charged once, however often the limit is written. */
 function isClaimed({ claims, state }: LimitedRequest, place: KeyPlace, owner: string): boolean {
   for (const claim of claims) if (isSameCounter(claim, place, owner)) return true;
-  for (const { claim } of state.decided) {
+  for (const claim of state.decided) {
     if (claim.role === "limit" && isSameCounter(claim, place, owner)) return true;
   }
   return false;

@@ -2,18 +2,18 @@ import type { Charge } from "../core/storage.js";
 import type { Verdict } from "../core/strategy.js";
 import { isPromise, type MaybePromise } from "../core/when-ready.js";
 import type { LimiterCore } from "./limiter-core.js";
-import type { DecidedClaim } from "./request-state.js";
+import type { RequestClaim } from "./request-state.js";
 
 /** Gives back all charges of these claims that still stand, each once. */
-export function giveBack(core: LimiterCore, decided: readonly DecidedClaim[]): MaybePromise<void> {
+export function giveBack(core: LimiterCore, decided: readonly RequestClaim[]): MaybePromise<void> {
   const byList = new Map<readonly Verdict[], Charge[]>();
-  for (const entry of decided) {
-    if (!entry.isCharged) continue;
-    entry.isCharged = false;
-    const charges = byList.get(entry.verdicts) ?? [];
-    charges.push({ claim: entry.claim, receipt: entry.verdict });
-    byList.set(entry.verdicts, charges);
-    entry.verdict = withoutCharge(entry);
+  for (const claim of decided) {
+    if (!claim.isCharged) continue;
+    claim.isCharged = false;
+    const charges = byList.get(claim.verdicts) ?? [];
+    charges.push({ claim, receipt: claim.verdict });
+    byList.set(claim.verdicts, charges);
+    claim.verdict = withoutCharge(claim);
   }
   const pending: Promise<void>[] = [];
   for (const [verdicts, charges] of byList) {
@@ -24,8 +24,8 @@ export function giveBack(core: LimiterCore, decided: readonly DecidedClaim[]): M
 }
 
 /** What is left when the charge is back. That nothing is used any more is known, when else more comes stays as told. */
-function withoutCharge({ claim, verdict }: DecidedClaim): Verdict {
-  const { capacity } = claim.policy;
-  const remaining = Math.min(capacity, verdict.remaining + claim.cost);
+function withoutCharge({ policy, cost, verdict }: RequestClaim): Verdict {
+  const { capacity } = policy;
+  const remaining = Math.min(capacity, verdict.remaining + cost);
   return { ...verdict, remaining, resetAfterMs: remaining === capacity ? 0 : verdict.resetAfterMs };
 }

@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import type { EpochMilliseconds, Milliseconds } from "../core/clock.js";
 import { propertyOf } from "./express-internals.js";
 import { policyNames } from "./policy-names.js";
-import { type DecidedClaim, policyToTell } from "./request-state.js";
+import { policyToTell, type RequestClaim } from "./request-state.js";
 import { allShown } from "./shown-limits.js";
 import { sfInteger, sfItem } from "./structured-fields.js";
 
@@ -47,9 +47,10 @@ export const DEFAULT_HEADER_NAMES = {
 export function writeClassicHeaders(
   res: ServerResponse,
   { names }: HeaderSettings,
-  { claim, verdict }: DecidedClaim,
+  claim: RequestClaim,
   now: EpochMilliseconds,
 ): void {
+  const { verdict } = claim;
   const setHeader = propertyOf(res, "setHeader");
   if (names.limit !== false) setHeader.call(res, names.limit, String(policyToTell(claim).capacity));
   if (names.remaining !== false) setHeader.call(res, names.remaining, String(verdict.remaining));
@@ -62,7 +63,7 @@ export function writeClassicHeaders(
 export function writeStandardHeaders(
   res: ServerResponse,
   standard: StandardHeaders,
-  shown: DecidedClaim | undefined,
+  shown: RequestClaim | undefined,
   req: object,
 ): void {
   if (standard === false) return;
@@ -92,7 +93,8 @@ export function writeRetryAfter(
 }
 
 /** draft-ietf-httpapi-ratelimit-headers-06: four fields, the reset in seconds from now. */
-function writeDraft6(res: ServerResponse, { claim, verdict }: DecidedClaim): void {
+function writeDraft6(res: ServerResponse, claim: RequestClaim): void {
+  const { verdict } = claim;
   const { capacity, limit } = policyToTell(claim);
   res.setHeader("RateLimit-Policy", `${sfInteger(capacity)};w=${windowSeconds(limit.windowMs)}`);
   res.setHeader("RateLimit-Limit", sfInteger(capacity));
@@ -101,7 +103,8 @@ function writeDraft6(res: ServerResponse, { claim, verdict }: DecidedClaim): voi
 }
 
 /** draft-ietf-httpapi-ratelimit-headers-07: one dictionary. */
-function writeDraft7(res: ServerResponse, { claim, verdict }: DecidedClaim): void {
+function writeDraft7(res: ServerResponse, claim: RequestClaim): void {
+  const { verdict } = claim;
   const { capacity, limit } = policyToTell(claim);
   const [amount, remaining] = [sfInteger(capacity), sfInteger(verdict.remaining)];
   res.setHeader("RateLimit-Policy", `${amount};w=${windowSeconds(limit.windowMs)}`);
@@ -112,12 +115,13 @@ function writeDraft7(res: ServerResponse, { claim, verdict }: DecidedClaim): voi
 }
 
 /** draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4: a list of policies, and a list of what is left of each. */
-function writeIetf(res: ServerResponse, all: readonly DecidedClaim[]): void {
+function writeIetf(res: ServerResponse, all: readonly RequestClaim[]): void {
   if (all.length === 0) return;
   const names = policyNames(all);
   const policies: string[] = [];
   const limits: string[] = [];
-  all.forEach(({ claim, verdict }, i) => {
+  all.forEach((claim, i) => {
+    const { verdict } = claim;
     const name = names[i] ?? "";
     const { capacity, limit } = policyToTell(claim);
     policies.push(sfItem(name, [q(capacity), { key: "w", value: windowSeconds(limit.windowMs) }]));

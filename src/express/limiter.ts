@@ -176,8 +176,8 @@ export class Limiter {
   currentLimits(req: IncomingMessage): CurrentLimit[] {
     const state = existingState(this.#parts.core, req);
     return (state?.decided ?? [])
-      .filter(({ claim }) => claim.role === "limit")
-      .map((entry) => publicDecision(entry, state?.shownAt ?? 0))
+      .filter(({ role }) => role === "limit")
+      .map((claim) => publicDecision(claim, state?.shownAt ?? 0))
       .map((decision) => ({ ...decision, breached: !decision.allowed }));
   }
 

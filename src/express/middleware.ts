@@ -160,10 +160,10 @@ function giveBackUnseenDefaults(
   own: readonly WantedLimit[],
   lookedAhead: RouteLookup | undefined,
 ): MaybePromise<void> {
-  const isDefault = (entry: { claim: { bound: BoundLimit } }) => entry.claim.bound.kind === "default";
+  const isDefault = ({ bound }: { readonly bound: BoundLimit }) => bound.kind === "default";
   if (!own.some(({ bound }) => bound.overridesDefaults && isUnseen(bound, lookedAhead))) return;
   const defaults = state.decided.filter(isDefault);
-  state.decided = state.decided.filter((entry) => !isDefault(entry));
+  state.decided = state.decided.filter((claim) => !isDefault(claim));
   return giveBack(core, defaults);
 }
 

@@ -1,6 +1,7 @@
+import { verdictAt } from "../core/decision.js";
 import type { Verdict } from "../core/strategy.js";
 import type { LimitedRequest } from "./limited-request.js";
-import type { DecidedClaim, RequestClaim } from "./request-state.js";
+import type { RequestClaim } from "./request-state.js";
 
 /** Adds a decided list to what is known of the request. True when something refused. */
 export function noteVerdicts(
@@ -13,14 +14,14 @@ export function noteVerdicts(
   const isNothingCharged = isRefused && (isAllOrNothing || isRefusedByMeta(claims, verdicts));
   for (let i = 0; i < claims.length; i++) {
     const claim = claims[i];
-    const verdict = verdicts[i];
-    if (claim === undefined || verdict === undefined) continue;
-    const isCharged = claim.role === "limit" && verdict.allowed && !isNothingCharged;
-    const told = isRefused ? barred(claim, verdict, claims, verdicts) : verdict;
-    const entry: DecidedClaim = { claim, verdict: told, verdicts, isCharged };
-    // Written anew: a list that grows takes room for 17 at once, and this one lives as long as the request.
-    state.decided = state.decided.length === 0 ? [entry] : [...state.decided, entry];
+    if (claim === undefined) continue;
+    const verdict = verdictAt(verdicts, i);
+    claim.verdict = isRefused ? barred(claim, verdict, claims, verdicts) : verdict;
+    claim.verdicts = verdicts;
+    claim.isCharged = claim.role === "limit" && verdict.allowed && !isNothingCharged;
   }
+  // Written anew: a list that grows takes room for 17 at once, and this one lives as long as the request.
+  state.decided = state.decided.length === 0 ? claims : [...state.decided, ...claims];
   return isRefused;
 }
 

@@ -1,5 +1,5 @@
 import type { RateLimit } from "../core/rate-limit.js";
-import { type DecidedClaim, policyToTell } from "./request-state.js";
+import { policyToTell, type RequestClaim } from "./request-state.js";
 
 /** `"10-per-hour"`, `"5-per-15-minute"`: a limit as a policy name. */
 export function policyName(limit: RateLimit, name: string | undefined): string {
@@ -8,9 +8,9 @@ export function policyName(limit: RateLimit, name: string | undefined): string {
 }
 
 /** The names of all policies of a response, in order: no two alike. */
-export function policyNames(decided: readonly DecidedClaim[]): string[] {
+export function policyNames(decided: readonly RequestClaim[]): string[] {
   const taken = new Set<string>();
-  return decided.map(({ claim }) => {
+  return decided.map((claim) => {
     const base = policyName(policyToTell(claim).limit, claim.bound.options.name);
     let name = base;
     for (let n = 2; taken.has(name); n++) name = `${base}-${n}`;

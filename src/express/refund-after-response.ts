@@ -2,7 +2,7 @@ import type { Request, Response } from "express";
 import { isPromise } from "../core/when-ready.js";
 import { giveBack } from "./give-back.js";
 import type { LimiterCore } from "./limiter-core.js";
-import type { DecidedClaim, RequestState } from "./request-state.js";
+import type { RequestClaim, RequestState } from "./request-state.js";
 
 interface AnsweredRequest {
   readonly core: LimiterCore;
@@ -33,19 +33,19 @@ export function giveBackWhenAnswered(request: AnsweredRequest): void {
 }
 
 async function settleAll(request: AnsweredRequest): Promise<void> {
-  await Promise.all(request.state.decided.filter(isConditional).map((entry) => settle(request, entry)));
+  await Promise.all(request.state.decided.filter(isConditional).map((claim) => settle(request, claim)));
 }
 
-async function settle({ core, req, res }: AnsweredRequest, entry: DecidedClaim): Promise<void> {
+async function settle({ core, req, res }: AnsweredRequest, claim: RequestClaim): Promise<void> {
   try {
-    const deducts = entry.claim.bound.options.deductWhen?.(req, res) ?? true;
+    const deducts = claim.bound.options.deductWhen?.(req, res) ?? true;
     if (isPromise(deducts) ? await deducts : deducts) return;
-    await giveBack(core, [entry]);
+    await giveBack(core, [claim]);
   } catch (error) {
     core.logger?.error("deductWhen failed; the charge stays.", error);
   }
 }
 
-function isConditional({ claim, isCharged }: DecidedClaim): boolean {
-  return isCharged && claim.bound.options.deductWhen !== undefined;
+function isConditional({ bound, isCharged }: RequestClaim): boolean {
+  return isCharged && bound.options.deductWhen !== undefined;
 }

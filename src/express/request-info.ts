@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { EpochMilliseconds } from "../core/clock.js";
 import { nodeModule } from "./node-modules.js";
 import type { RateLimitInfo } from "./rate-limit-info.js";
-import { type DecidedClaim, policyToTell } from "./request-state.js";
+import { policyToTell, type RequestClaim } from "./request-state.js";
 import { nearestToItsEnd } from "./shown-limits.js";
 
 /** Prototypes whose requests know `rateLimit`. */
@@ -42,7 +42,8 @@ export function rateLimitOf(req: object): RateLimitInfo | undefined {
   return state.info;
 }
 
-function toInfo({ claim, verdict }: DecidedClaim, at: EpochMilliseconds): RateLimitInfo {
+function toInfo(claim: RequestClaim, at: EpochMilliseconds): RateLimitInfo {
+  const { verdict } = claim;
   const { limit, capacity } = policyToTell(claim);
   return {
     limit: capacity,

@@ -2,6 +2,7 @@ import { type ClaimParts, KeyedClaim } from "../core/claim.js";
 import type { EpochMilliseconds } from "../core/clock.js";
 import { BLOCK_POLICY } from "../core/policy.js";
 import type { Policy, Verdict } from "../core/strategy.js";
+import { CountedVerdict } from "../core/verdict.js";
 import type { BoundLimit } from "./bound-limit.js";
 import type { ClientDenied } from "./client-denied.js";
 import type { Counter, WantedLimit } from "./counters.js";
@@ -13,10 +14,20 @@ import type { RouteLookup } from "./route-lookup.js";
 /** May the request be limited, does it pass without, or is it refused before anything is counted? */
 export type Admission = "limited" | "unlimited" | ClientDenied;
 
-/** A claim with the limit that makes it. */
+const UNDECIDED: Verdict = new CountedVerdict(false, 0, 0, 0, 0, 0);
+
+const NOTHING_YET: readonly never[] = [];
+
+/** A claim with the limit that makes it, and what was decided about it. One object, as every request keeps one. */
 export class RequestClaim extends KeyedClaim {
   readonly bound: BoundLimit;
   readonly counter: Counter;
+  /** As decided; once the charge was given back, with what is left then. */
+  verdict: Verdict = UNDECIDED;
+  /** The list it was decided in, which tells the storage that decided it. */
+  verdicts: readonly Verdict[] = NOTHING_YET;
+  /** It was charged, and the charge stands. */
+  isCharged = false;
 
   constructor(parts: ClaimParts, bound: BoundLimit, counter: Counter) {
     super(parts);
@@ -29,19 +40,6 @@ export class RequestClaim extends KeyedClaim {
 export function policyToTell(claim: RequestClaim): Policy {
   return claim.policy === BLOCK_POLICY ? (claim.parent?.policy ?? claim.policy) : claim.policy;
 }
-
-/** A claim that was decided for a request. */
-export interface DecidedClaim {
-  readonly claim: RequestClaim;
-  /** As decided; once the charge was given back, with what is left then. */
-  verdict: Verdict;
-  /** The list it was decided in, which tells the storage that decided it. */
-  readonly verdicts: readonly Verdict[];
-  /** It was charged, and the charge stands. */
-  isCharged: boolean;
-}
-
-const NOTHING_YET: readonly never[] = [];
 
 /** What one limiter knows of one request. */
 export class RequestState {
@@ -62,9 +60,9 @@ export class RequestState {
   passed: readonly WantedLimit[] = NOTHING_YET;
   /** Limits that said they have none for this request. */
   withoutLimits: readonly BoundLimit[] = NOTHING_YET;
-  decided: readonly DecidedClaim[] = NOTHING_YET;
+  decided: readonly RequestClaim[] = NOTHING_YET;
   /** The one that headers show, and when it was decided. */
-  shown: DecidedClaim | undefined;
+  shown: RequestClaim | undefined;
   shownAt: EpochMilliseconds = 0;
   /** `req.rateLimit`, once it was read. */
   info: RateLimitInfo | undefined;

@@ -3,7 +3,7 @@ import { isShownBefore } from "../core/decision.js";
 import { writeClassicHeaders, writeStandardHeaders } from "./headers.js";
 import type { LimiterCore } from "./limiter-core.js";
 import { offerRateLimit } from "./request-info.js";
-import type { DecidedClaim, RequestState } from "./request-state.js";
+import type { RequestClaim, RequestState } from "./request-state.js";
 import { isShowable, nearestToItsEnd } from "./shown-limits.js";
 
 interface Shown {
@@ -36,15 +36,12 @@ export function showDecisions({ core, req, res, state }: Shown): void {
 }
 
 /** The decided claim that headers show. */
-function shownOf(decided: readonly DecidedClaim[]): DecidedClaim | undefined {
-  let shown: DecidedClaim | undefined;
-  for (const entry of decided) {
-    if (!isShowable(entry)) continue;
-    if (
-      shown === undefined ||
-      isShownBefore(entry.claim.policy, entry.verdict, shown.claim.policy, shown.verdict)
-    ) {
-      shown = entry;
+function shownOf(decided: readonly RequestClaim[]): RequestClaim | undefined {
+  let shown: RequestClaim | undefined;
+  for (const claim of decided) {
+    if (!isShowable(claim)) continue;
+    if (shown === undefined || isShownBefore(claim.policy, claim.verdict, shown.policy, shown.verdict)) {
+      shown = claim;
     }
   }
   return shown;

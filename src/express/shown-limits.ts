@@ -1,5 +1,5 @@
 import type { Verdict } from "../core/strategy.js";
-import type { DecidedClaim, RequestState } from "./request-state.js";
+import type { RequestClaim, RequestState } from "./request-state.js";
 import { statesOf } from "./request-states.js";
 
 /**
@@ -21,11 +21,11 @@ function isNearer(a: Verdict, b: Verdict): boolean {
 }
 
 /** Limits on breaches, and blocks, are shown only where they refuse. */
-export function isShowable({ claim, verdict }: DecidedClaim): boolean {
-  return (claim.role === "limit" || !verdict.allowed) && claim.bound.options.headers !== false;
+export function isShowable({ role, verdict, bound }: RequestClaim): boolean {
+  return (role === "limit" || !verdict.allowed) && bound.options.headers !== false;
 }
 
 /** Every limit that counted for this request, of all limiters, in the order in which they were decided. */
-export function allShown(req: object): DecidedClaim[] {
+export function allShown(req: object): RequestClaim[] {
   return statesOf(req).flatMap((state) => state.decided.filter(isShowable));
 }

@@ -1,5 +1,12 @@
 import express from "express";
-import { Limiter, type LimiterOptions, MemoryStorage, type Storage, StorageError } from "express-limits";
+import {
+  Limiter,
+  type LimiterOptions,
+  MemoryStorage,
+  type Storage,
+  StorageError,
+  type Verdict,
+} from "express-limits";
 import { FaultyStorage, ManualClock } from "express-limits/testing";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { serve } from "../helpers/http.js";
@@ -92,6 +99,16 @@ describe("a storage that fails", () => {
       for (const error of errors) expect(error).toBeInstanceOf(StorageError);
     },
   );
+
+  it.each([
+    ["at once", (): Verdict[] => []],
+    ["with a promise", async (): Promise<Verdict[]> => []],
+  ])("may give fewer verdicts than it got claims, %s", async (_, hit) => {
+    const storage: Storage = Object.assign(newStorage(), { hit });
+    const { server, errors } = await limited({}, storage);
+    expect((await server.get("/x")).status).toBe(AWAY);
+    expect(errors[0]).toBeInstanceOf(StorageError);
+  });
 
   it("tells no client where it lives", async () => {
     const storage = newStorage();
