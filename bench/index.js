@@ -1,6 +1,7 @@
 // Runs all benches, or those that are named, one after the other, and prints what they found.
 //   npm run bench [-- --quick] [middleware engine ...]
-// A full run writes README.md from README.template.md; a quick one does with --write, and says so there.
+// A full run writes README.md from README.template.md; others do with --write. What was measured is kept in
+// results.json, so that a table can be measured anew without all the others.
 import { fork, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -24,6 +25,7 @@ const BENCHES = [
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const root = fileURLToPath(new URL("..", import.meta.url));
+const resultsFile = `${here}results.json`;
 
 function run(command, cwd) {
   console.error(`$ ${command}`);
@@ -56,20 +58,30 @@ const machine = () => {
 };
 
 function targets(results) {
-  const figures = [...results.values()].flatMap((result) => result.figures);
+  const figures = Object.values(results).flatMap((result) => result.figures);
   const rows = figures.map(({ what, text, target, isMet }) => [what, text, target, isMet ? "yes" : "**no**"]);
   return table(["", "measured", "target", "met"], rows);
 }
 
+/** What was measured before, with what was measured now in its place, in the order of the page. */
+function kept(results) {
+  const known = existsSync(resultsFile) ? JSON.parse(readFileSync(resultsFile, "utf8")) : {};
+  const all = { ...known, ...results };
+  return Object.fromEntries(BENCHES.flatMap((name) => (all[name] === undefined ? [] : [[name, all[name]]])));
+}
+
 function readme(results) {
   const template = readFileSync(`${here}README.template.md`, "utf8");
-  const parts = new Map([...results].map(([name, { markdown }]) => [name, markdown]));
-  parts.set(
-    "machine",
-    `${machine()}${isQuick ? ". A quick run, with small numbers: read the order of magnitude" : ""}`,
-  );
+  const parts = new Map(Object.entries(results).map(([name, { markdown }]) => [name, markdown]));
+  parts.set("machine", [...new Set(Object.values(results).map((result) => result.how))].join("; "));
   parts.set("targets", targets(results));
   return template.replaceAll(/\{\{(\w+)\}\}/g, (_, name) => parts.get(name) ?? "");
+}
+
+function write(results) {
+  const all = kept(results);
+  writeFileSync(resultsFile, `${JSON.stringify(all, undefined, 2)}\n`);
+  writeFileSync(`${here}README.md`, readme(all));
 }
 
 const unknown = names.filter((name) => !BENCHES.includes(name));
@@ -79,14 +91,16 @@ if (unknown.length > 0) {
 }
 prepare();
 
-const results = new Map();
+const how = `${machine()}${isQuick ? ", small numbers (a quick run): read the order of magnitude" : ""}`;
+const results = {};
 for (const name of BENCHES.filter((bench) => names.length === 0 || names.includes(bench))) {
   const startedAt = performance.now();
-  const result = await measure(name);
-  results.set(name, result);
-  console.log(`\n## ${name}\n\n${result.markdown}`);
+  const { markdown, figures, hasFailed = false } = await measure(name);
+  results[name] = { how, markdown, figures, hasFailed };
+  console.log(`\n## ${name}\n\n${markdown}`);
   console.error(`(${name}: ${((performance.now() - startedAt) / 1000).toFixed(0)} s)`);
 }
-console.log(`\n## targets\n\n${machine()}${isQuick ? ", quick run" : ""}\n\n${targets(results)}`);
-if ((!isQuick || isWritten) && names.length === 0) writeFileSync(`${here}README.md`, readme(results));
-process.exit([...results.values()].some(({ hasFailed }) => hasFailed) ? 1 : 0);
+console.log(`\n## targets\n\n${how}\n\n${targets(results)}`);
+const hasFailed = Object.values(results).some((result) => result.hasFailed);
+if (isWritten || (!isQuick && names.length === 0)) write(results);
+process.exit(hasFailed ? 1 : 0);

@@ -15,7 +15,7 @@ const { values, positionals } = parseArgs({
 /** Fewer rounds and smaller numbers: shows that all runs, and roughly how it stands. */
 export const isQuick = values.quick === true;
 
-/** Write README.md from a quick run, too. */
+/** Put what was measured into README.md, also from a quick or a partial run. */
 export const isWritten = values.write === true;
 
 /** The build under test: another one can be measured with `--dist`. */
