@@ -11,8 +11,8 @@ const HALF = 2 ** 24;
  * would lose what a Cluster places it by, is a group of its own.
  */
 export function groupKey(claim: Claim): string {
-  const { place, owner } = claim;
-  if (place !== undefined && owner !== undefined) return place.counterKeyOf(owner);
+  const owner = claim.place && claim.owner;
+  if (claim.place !== undefined && owner !== undefined) return claim.place.counterKeyOf(owner);
   const { key } = claim;
   return key.slice(0, groupLength(key));
 }
@@ -24,18 +24,27 @@ export function storedKey(claim: Claim): string {
 
 /** Names a claim's entry in its group: its policy. */
 export function entryName(claim: Claim): string {
-  const { place, owner } = claim;
-  if (place !== undefined && owner !== undefined) return place.policyId;
+  if (claim.place !== undefined && isOwned(claim)) return claim.place.policyId;
   const { key } = claim;
   return key.slice(groupLength(key));
 }
 
 /** Do both claims' counters lie in one group? Hot: puts no keys together where it can be told without. */
 export function isSameGroup(a: Claim, b: Claim): boolean {
-  if (a.place === undefined || b.place === undefined || a.owner === undefined || b.owner === undefined) {
+  if (a === b) return true;
+  if (a.place === undefined || b.place === undefined || !isOwned(a) || !isOwned(b)) {
     return groupKey(a) === groupKey(b);
   }
-  return a.owner === b.owner && (a.place === b.place || a.place.counterText === b.place.counterText);
+  return (a.place === b.place || a.place.counterText === b.place.counterText) && isSameOwner(a, b);
+}
+
+/** An owner may be escaped anew each time when it is asked for: the client is enough to tell. */
+function isOwned(claim: Claim): boolean {
+  return claim.client !== undefined || claim.owner !== undefined;
+}
+
+function isSameOwner(a: Claim, b: Claim): boolean {
+  return a.client !== undefined && b.client !== undefined ? a.client === b.client : a.owner === b.owner;
 }
 
 /** The number by which an entry is known in its group: 48 bits, so that no two limits of a counter share one. */
