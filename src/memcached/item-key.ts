@@ -18,16 +18,19 @@ export function itemKey(key: string): string {
 }
 
 /** The same for all claims of one client, in every process: a number from 0 to 2^32 - 1. */
-export function clientHash({ owner, key }: Claim): number {
-  return owner === undefined ? hashOfTag(key) : hashText(owner);
+export function clientHash(claim: Claim, owner: string | undefined): number {
+  return owner === undefined ? hashOfTag(claim.key) : hashText(owner);
 }
 
 /** {@link itemKey} of one policy's claims: where a place is known to be safe, only the client's part is read. */
 export class ItemKeys {
   #safePlace: KeyPlace | undefined;
 
-  of({ place, owner, key }: Claim): string {
-    if (place === undefined || owner === undefined) return itemKey(key);
+  /** Hot: takes the claim's owner from the caller, since a claim may escape it anew each time. */
+  of(claim: Claim, owner: string | undefined): string {
+    const { place } = claim;
+    if (place === undefined || owner === undefined) return itemKey(claim.key);
+    const key = place.keyOf(owner);
     if (place === this.#safePlace && key.length <= LONGEST_KEY && SAFE.test(owner)) return key;
     const stored = itemKey(key);
     if (stored === key) this.#safePlace = place;
