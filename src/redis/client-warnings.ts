@@ -37,7 +37,7 @@ export function warnOfUnsafeSettings(client: RedisClient): void {
   }
 }
 
-const METHODS = ["evalsha", "eval", "ping", "scan", "unlink", "on", "off"] as const;
+const METHODS = ["callBuffer", "ping", "scan", "unlink", "on", "off"] as const;
 
 /** A client of another package would fail at the first request, and say nothing of use. */
 function checkMethods(client: Partial<RedisClient> | null | undefined): void {

@@ -1,6 +1,11 @@
 import type { Claim } from "../core/storage.js";
 import { hashTag } from "./hash-slot.js";
 
+/** How long parts of a stored value are: its head, and each entry, which starts with the limit's id. */
+export const HEADER_BYTES = 10;
+export const ENTRY_BYTES = 30;
+export const ID_BYTES = 6;
+
 /** Each of the two halves of an id has so many values. */
 const HALF = 2 ** 24;
 

@@ -176,12 +176,13 @@ export class Lane {
     const now = testNow();
     const call = encodePlainHits(questions, this.#shapes, now) ?? encodeCall(questions, now);
     const { script, keys, argument } = call;
-    const reply = await client.evalsha(script.sha, keys.length, ...keys, argument).catch((error: unknown) => {
+    const rest = [String(keys.length), ...keys, argument];
+    const reply = await client.callBuffer("evalsha", script.sha, ...rest).catch((error: unknown) => {
       if (!isNoScript(error)) throw error;
-      return client.eval(script.text, keys.length, ...keys, argument);
+      return client.callBuffer("eval", script.text, ...rest);
     });
     try {
-      return call.decode(reply);
+      return call.decode(viewOf(reply));
     } catch (error) {
       throw new StorageError("Redis gave an answer that the script does not give.", { cause: error });
     }
@@ -212,6 +213,11 @@ interface Flight extends ExpiryListener {
   readonly sentAt: LocalInstant;
   /** How many callers have not given up. */
   waitingFor: number;
+}
+
+function viewOf(reply: unknown): DataView {
+  if (!(reply instanceof Uint8Array)) throw new TypeError("The reply is not a string.");
+  return new DataView(reply.buffer, reply.byteOffset, reply.byteLength);
 }
 
 function isNoScript(error: unknown): boolean {

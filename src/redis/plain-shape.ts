@@ -1,5 +1,5 @@
 import type { Claim } from "../core/storage.js";
-import { entryId, entryName, groupKey, isSameGroup } from "./groups.js";
+import { ENTRY_BYTES, entryId, entryName, groupKey, HEADER_BYTES, ID_BYTES, isSameGroup } from "./groups.js";
 import { PLAIN_READERS, type PlainReader } from "./plain-answers.js";
 import type { PlainStrategy } from "./scripts.js";
 import { STRATEGY_NUMBERS } from "./wire.js";
@@ -12,8 +12,12 @@ export class PlainShape {
   readonly #groupStarts: readonly number[];
   /** What the script is told: numbers, separated by commas. */
   readonly text: string;
-  /** Of each claim: how its answer reads. */
+  /** Of each claim: how its entry reads. */
   readonly readers: readonly PlainReader[];
+  /** Of each claim: where in the call's answer the numbers of its entry start. */
+  readonly offsets: readonly number[];
+  /** How long the call's answer is: a stored value for each group. */
+  readonly answerBytes: number;
 
   constructor(claims: readonly Claim[]) {
     this.#claims = claims;
@@ -21,6 +25,8 @@ export class PlainShape {
     this.#groupStarts = [...new Set(this.#leads)];
     this.readers = claims.map(({ policy }) => PLAIN_READERS[policy.strategy.name as PlainStrategy]);
     this.text = this.#text();
+    this.offsets = this.#offsets();
+    this.answerBytes = HEADER_BYTES * this.#groupStarts.length + ENTRY_BYTES * claims.length;
   }
 
   /** Hot: most lists are made of the same policies as the one before. */
@@ -45,16 +51,37 @@ export class PlainShape {
     }
   }
 
-  #text(): string {
-    const claims = this.#claims.map((claim, i) => {
-      const { policy, cost } = claim;
-      const { limit, strategy, capacity, ticksPerMs, ticksPerToken } = policy;
-      const group = this.#groupStarts.indexOf(this.#leads[i] as number);
-      const limitNumbers = [limit.amount, limit.windowMs, capacity, ticksPerMs, ticksPerToken, cost];
-      return [group, entryId(entryName(claim)), STRATEGY_NUMBERS[strategy.name], limitNumbers];
-    });
-    return `${this.#claims.length},${this.#groupStarts.length},${claims}`;
+  /** The places of a group's claims in the list. */
+  #placesIn(groupStart: number): number[] {
+    return [...this.#leads.keys()].filter((place) => this.#leads[place] === groupStart);
   }
+
+  #offsets(): number[] {
+    const offsets: number[] = [];
+    let at = 0;
+    for (const start of this.#groupStarts) {
+      at += HEADER_BYTES;
+      for (const place of this.#placesIn(start)) {
+        offsets[place] = at + ID_BYTES;
+        at += ENTRY_BYTES;
+      }
+    }
+    return offsets;
+  }
+
+  #text(): string {
+    const groups = this.#groupStarts.map((start) => {
+      const places = this.#placesIn(start);
+      return [places.length, ...places.map((place) => claimText(this.#claims[place] as Claim))];
+    });
+    return `${groups.length},${groups}`;
+  }
+}
+
+function claimText(claim: Claim): string {
+  const { limit, strategy, capacity, ticksPerMs, ticksPerToken } = claim.policy;
+  const numbers = [limit.amount, limit.windowMs, capacity, ticksPerMs, ticksPerToken, claim.cost];
+  return `${entryId(entryName(claim))},${STRATEGY_NUMBERS[strategy.name]},${numbers}`;
 }
 
 /** Shapes that are remembered. */

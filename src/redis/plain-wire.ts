@@ -1,9 +1,20 @@
 import type { Claim } from "../core/storage.js";
 import type { Verdict } from "../core/strategy.js";
-import type { PlainAnswer, PlainReader } from "./plain-answers.js";
+import type { PlainReader } from "./plain-answers.js";
 import type { PlainShape, PlainShapes } from "./plain-shape.js";
 import { PLAIN_HITS, type PlainStrategy, type Script } from "./scripts.js";
-import type { EncodedCall, Reply, ServerInstant, TimedQuestion } from "./wire.js";
+import {
+  DOUBLE_BYTES,
+  doubleAt,
+  type EncodedCall,
+  type Reply,
+  type ServerInstant,
+  type TimedQuestion,
+} from "./wire.js";
+
+/** How the script tells what became of a call. A refused one is all else. */
+const CHARGED = 1;
+const LATE = 2;
 
 /** Hits of one shape that follow each other and expire together. */
 interface Run {
@@ -12,6 +23,14 @@ interface Run {
   readonly number: number;
   readonly notAfter: ServerInstant;
   calls: number;
+}
+
+/** What a script call is made of. */
+interface PlainCall {
+  readonly keys: readonly string[];
+  readonly shapes: readonly PlainShape[];
+  readonly runs: readonly Run[];
+  readonly testNow: number | undefined;
 }
 
 /**
@@ -39,7 +58,7 @@ export function encodePlainHits(
   return {
     script,
     keys,
-    argument: argumentOf(shapes, runs, testNow),
+    argument: argumentOf({ keys, shapes, runs, testNow }),
     decode: (reply) => decodePlainHits(reply, questions, runs, testNow),
   };
 }
@@ -50,13 +69,10 @@ function numberOf(shape: PlainShape, shapes: PlainShape[]): number {
   return known < 0 ? shapes.push(shape) : known + 1;
 }
 
-function argumentOf(
-  shapes: readonly PlainShape[],
-  runs: readonly Run[],
-  testNow: number | undefined,
-): string {
+function argumentOf({ keys, shapes, runs, testNow }: PlainCall): string {
+  const hasTwins = keys.length > 1 && new Set(keys).size < keys.length;
   let text = testNow === undefined ? "[0,0," : `[1,${testNow},`;
-  text += shapes.length;
+  text += `${hasTwins ? 1 : 0},${shapes.length}`;
   for (const shape of shapes) text += `,${shape.text}`;
   text += `,${runs.length}`;
   for (const { number, notAfter, calls } of runs) text += `,${number},${notAfter},${calls}`;
@@ -79,23 +95,28 @@ function scriptFor(questions: readonly TimedQuestion[]): Script | undefined {
 
 /** Reads the script's reply. Throws when it is none. */
 function decodePlainHits(
-  reply: unknown,
+  reply: DataView,
   questions: readonly TimedQuestion[],
   runs: readonly Run[],
   testNow: number | undefined,
 ): Reply {
-  if (!Array.isArray(reply)) throw new TypeError("The reply is not a list.");
-  const serverAt = Number(reply[0]);
-  const answer: PlainAnswer = { numbers: reply, now: testNow ?? serverAt, at: 1, isCharged: false };
+  const serverAt = doubleAt(reply, 0);
+  const now = testNow ?? serverAt;
   const answers: (readonly Verdict[] | "late")[] = [];
+  let at = DOUBLE_BYTES;
   for (const { calls, shape } of runs) {
-    const isLate = Number(reply[answer.at++]) === 1;
     for (let i = 0; i < calls; i++) {
+      const outcome = reply.getUint8(at++);
+      if (outcome === LATE) {
+        answers.push("late");
+        continue;
+      }
       const claims = claimsAt(questions, answers.length);
-      answers.push(isLate ? "late" : verdictsOf(claims, shape.readers, answer));
+      answers.push(verdictsOf(claims, shape, { reply, at, now, isCharged: outcome === CHARGED }));
+      at += shape.answerBytes;
     }
   }
-  if (answer.at !== reply.length) throw new TypeError("The reply has another length.");
+  if (at !== reply.byteLength) throw new TypeError("The reply has another length.");
   return { serverAt, answers };
 }
 
@@ -104,27 +125,29 @@ function claimsAt(questions: readonly TimedQuestion[], index: number): readonly 
   return question?.kind === "hit" ? question.claims : [];
 }
 
+/** What the script says of one call. */
+interface CallAnswer {
+  readonly reply: DataView;
+  /** Where it starts. */
+  readonly at: number;
+  readonly now: ServerInstant;
+  readonly isCharged: boolean;
+}
+
 function verdictsOf(
   claims: readonly Claim[],
-  readers: readonly PlainReader[],
-  answer: PlainAnswer,
+  { readers, offsets }: PlainShape,
+  { reply, at, now, isCharged }: CallAnswer,
 ): readonly Verdict[] {
-  answer.isCharged = haveAllRoom(readers, answer);
   // Of its size from the start: an empty list that is pushed to has room for 17.
   const verdicts = new Array<Verdict>(claims.length);
   for (let i = 0; i < claims.length; i++) {
     const reader = readers[i] as PlainReader;
-    verdicts[i] = reader.read(claims[i] as Claim, answer);
-    answer.at += reader.numbers;
+    const entry = at + (offsets[i] as number);
+    const endsAt = doubleAt(reply, entry);
+    const first = doubleAt(reply, entry + DOUBLE_BYTES);
+    const second = doubleAt(reply, entry + 2 * DOUBLE_BYTES);
+    verdicts[i] = reader(claims[i] as Claim, { endsAt, first, second, now, isCharged });
   }
   return verdicts;
-}
-
-function haveAllRoom(readers: readonly PlainReader[], { numbers, at: start }: PlainAnswer): boolean {
-  let at = start;
-  for (let i = 0; i < readers.length; i++) {
-    if (Number(numbers[at]) < 0) return false;
-    at += (readers[i] as PlainReader).numbers;
-  }
-  return true;
 }

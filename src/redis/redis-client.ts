@@ -13,8 +13,8 @@ export interface RedisClientOptions {
  * Structural, so that nothing of ioredis is needed to compile against this package.
  */
 export interface RedisClient {
-  evalsha(sha: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>;
-  eval(script: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>;
+  /** Sends a command, and gives the strings of its reply as bytes. */
+  callBuffer(command: string, ...args: string[]): Promise<unknown>;
   ping(): Promise<unknown>;
   scan(cursor: string, match: "MATCH", pattern: string, count: "COUNT", size: number): Promise<unknown>;
   unlink(...keys: string[]): Promise<unknown>;

@@ -7,13 +7,13 @@ import groups from "./scripts/groups.lua";
 import instantLog from "./scripts/instant-log.lua";
 import movingWindow from "./scripts/moving-window.lua";
 import oneFixedWindow from "./scripts/one-fixed-window.lua";
+import plainEntries from "./scripts/plain-entries.lua";
 import plainFixedWindow from "./scripts/plain-fixed-window.lua";
 import plainHits from "./scripts/plain-hits.lua";
 import plainMixed from "./scripts/plain-mixed.lua";
 import plainSlidingWindow from "./scripts/plain-sliding-window.lua";
 import plainTokenBucket from "./scripts/plain-token-bucket.lua";
 import prelude from "./scripts/prelude.lua";
-import reply from "./scripts/reply.lua";
 import slidingWindowCounter from "./scripts/sliding-window-counter.lua";
 import tokenBucket from "./scripts/token-bucket.lua";
 
@@ -47,6 +47,7 @@ export const PLAIN_HITS: Readonly<Record<PlainStrategy | "mixed", Script>> = {
     prelude,
     oneFixedWindow,
     groups,
+    plainEntries,
     plainFixedWindow,
     take("plain_fixed_window"),
     plainHits,
@@ -54,14 +55,23 @@ export const PLAIN_HITS: Readonly<Record<PlainStrategy | "mixed", Script>> = {
   "sliding-window-counter": scriptOf(
     prelude,
     groups,
+    plainEntries,
     plainSlidingWindow,
     take("plain_sliding_window"),
     plainHits,
   ),
-  "token-bucket": scriptOf(prelude, groups, plainTokenBucket, take("plain_token_bucket"), plainHits),
+  "token-bucket": scriptOf(
+    prelude,
+    groups,
+    plainEntries,
+    plainTokenBucket,
+    take("plain_token_bucket"),
+    plainHits,
+  ),
   mixed: scriptOf(
     prelude,
     groups,
+    plainEntries,
     plainFixedWindow,
     plainSlidingWindow,
     plainTokenBucket,
@@ -73,10 +83,10 @@ export const PLAIN_HITS: Readonly<Record<PlainStrategy | "mixed", Script>> = {
 
 /** The steps that `plain-hits.lua` runs. */
 function take(maker: string): string {
-  return `local judge, settle = ${maker}()`;
+  return `local charge, take_back = ${maker}()`;
 }
 
 function scriptOf(...parts: readonly string[]): Script {
-  const text = [...parts, reply].join("\n");
+  const text = parts.join("\n");
   return { text, sha: createHash("sha1").update(text).digest("hex") };
 }

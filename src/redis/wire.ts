@@ -32,7 +32,7 @@ export interface EncodedCall {
   readonly keys: readonly string[];
   readonly argument: string;
   /** Throws when it is no reply of this script. */
-  readonly decode: (reply: unknown) => Reply;
+  readonly decode: (reply: DataView) => Reply;
 }
 
 const KINDS: Readonly<Record<Question["kind"], number>> = {
@@ -52,7 +52,9 @@ export const STRATEGY_NUMBERS: Readonly<Record<Strategy["name"], number>> = {
   block: 5,
 };
 
-const NUMBERS_PER_VERDICT = 6;
+/** In a reply: a number, and a verdict, which is six of them. */
+export const DOUBLE_BYTES = 8;
+const VERDICT_BYTES = 6 * DOUBLE_BYTES;
 
 /** How many claims a question brings. */
 function claimCount(question: Question): number {
@@ -93,39 +95,39 @@ export function encodeCall(questions: readonly TimedQuestion[], testNow: number 
 }
 
 /** Reads the script's reply to these questions. Throws when it is none. Hot: one pass, no closures. */
-function decodeReply(reply: unknown, questions: readonly TimedQuestion[]): Reply {
-  if (!Array.isArray(reply)) throw new TypeError("The reply is not a list.");
+function decodeReply(reply: DataView, questions: readonly TimedQuestion[]): Reply {
   const answers: (readonly Verdict[] | "late")[] = [];
-  let position = 1;
+  let at = DOUBLE_BYTES;
   for (const { question } of questions) {
-    if (Number(reply[position++]) === 1) {
+    const isLate = doubleAt(reply, at) === 1;
+    at += DOUBLE_BYTES;
+    if (isLate) {
       answers.push("late");
       continue;
     }
     const verdicts: Verdict[] = [];
     const count = question.kind === "refund" || question.kind === "clear" ? 0 : question.claims.length;
-    for (let i = 0; i < count; i++, position += NUMBERS_PER_VERDICT) {
-      verdicts.push(verdictAt(reply, position));
-    }
+    for (let i = 0; i < count; i++, at += VERDICT_BYTES) verdicts.push(verdictAt(reply, at));
     answers.push(verdicts);
   }
-  if (position !== reply.length) throw new TypeError("The reply has another length.");
-  return { serverAt: Number(reply[0]), answers };
+  if (at !== reply.byteLength) throw new TypeError("The reply has another length.");
+  return { serverAt: doubleAt(reply, 0), answers };
 }
 
-function verdictAt(reply: readonly unknown[], position: number): Verdict {
+/** A number of a reply. Throws a `RangeError` behind its end. */
+export function doubleAt(reply: DataView, at: number): number {
+  return reply.getFloat64(at, true);
+}
+
+function verdictAt(reply: DataView, at: number): Verdict {
   return new CountedVerdict(
-    Number(reply[position]) === 1,
-    Number(reply[position + 1]),
-    endless(Number(reply[position + 2])),
-    endless(Number(reply[position + 3])),
-    Number(reply[position + 4]),
-    Number(reply[position + 5]),
+    doubleAt(reply, at) === 1,
+    doubleAt(reply, at + DOUBLE_BYTES),
+    doubleAt(reply, at + 2 * DOUBLE_BYTES),
+    doubleAt(reply, at + 3 * DOUBLE_BYTES),
+    doubleAt(reply, at + 4 * DOUBLE_BYTES),
+    doubleAt(reply, at + 5 * DOUBLE_BYTES),
   );
-}
-
-function endless(ms: number): number {
-  return ms < 0 ? Number.POSITIVE_INFINITY : ms;
 }
 
 /** Numbers each group, each counter and each policy once. */

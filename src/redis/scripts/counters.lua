@@ -105,6 +105,6 @@ local function write_all()
   end
   for number, group in pairs(groups) do
     if is_group_changed[number] then write(KEYS[number], group) end
-    if is_group_looked_at[number] and texts[number] then look_after(KEYS[number], group) end
+    if is_group_looked_at[number] and texts[number] then look_after(KEYS[number]) end
   end
 end

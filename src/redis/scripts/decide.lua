@@ -8,11 +8,15 @@
 --            call_count, for each: kind, not_after, each, claim_count, and for each claim
 --              counter (entries count up from 1, logs down from -1), policy, cost, and two more:
 --              of a hit is_meta and parent (0: any), of a refund receipt and refunds_seen
--- Reply    a flat list of whole numbers: the server's clock, then for each call 1 when it came too late, else 0
---          and six numbers for each verdict
+-- Reply    doubles, in one string, as a client takes in a string at once but a list number by number: the server's
+--          clock, then for each call 1 when it came too late, else 0 and six numbers for each verdict
 
 local HIT, TEST, REFUND, CLEAR, PENALIZE = 1, 2, 3, 4, 5
 local POLICY_NUMBERS, CALL_NUMBERS, CLAIM_NUMBERS, VERDICT_NUMBERS = 6, 4, 5, 6
+-- As many at a time as surely fit on Lua's stack.
+local PACKED_AT_ONCE = 1000
+
+local reply = { server_at }
 
 local group_count, entry_count = input[3], input[4]
 texts = group_count > 0 and call("MGET", unpack(KEYS, 1, group_count)) or {}
@@ -156,3 +160,10 @@ for _ = 1, call_count do
 end
 
 write_all()
+
+local parts = {}
+for first = 1, #reply, PACKED_AT_ONCE do
+  local last = min(first + PACKED_AT_ONCE - 1, #reply)
+  parts[#parts + 1] = to_bytes("<" .. ("d"):rep(last - first + 1), unpack(reply, first, last))
+end
+return table.concat(parts)

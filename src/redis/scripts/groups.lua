@@ -108,12 +108,12 @@ local function write_anew(key, group)
 end
 
 -- A changed group is written over the stored one, which keeps the key's expiry, where it may: without a mark it
--- is written anew.
-local function write(key, group)
-  if group[1] == NO_MARK then write_anew(key, group) else call("SETRANGE", key, "0", bytes_of(group)) end
+-- is written anew. Its bytes may be given where they are known.
+local function write(key, group, bytes)
+  if group[1] == NO_MARK then write_anew(key, group) else call("SETRANGE", key, "0", bytes or bytes_of(group)) end
 end
 
--- Puts back an expiry that was lost.
-local function look_after(key, group)
-  if call("PTTL", key) == -1 then write_anew(key, group) end
+-- Puts back an expiry that was lost. To be called after all is written.
+local function look_after(key)
+  if call("PTTL", key) == -1 then write_anew(key, group_of(call("GET", key))) end
 end

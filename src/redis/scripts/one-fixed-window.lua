@@ -4,15 +4,13 @@
 -- rest, before it has written anything.
 
 local ONE_HIT_NUMBERS = 18
--- Where in a value the first entry's end stands, and behind it the count.
-local FIRST_ENDS_AT = "16"
-local one_claim = #input == ONE_HIT_NUMBERS and input[4] == 1 and input[18] == 1 and server_at < input[17]
+local one_claim = #input == ONE_HIT_NUMBERS and input[18] == 1 and server_at < input[17]
 
 if one_claim and not math.type then
   local key, id, amount, window_ms, cost = KEYS[1], input[7], input[9], input[10], input[14]
   local text = redis.pcall("GET", key)
   local latest_end_at, is_ordinary = now + window_ms, not text
-  local mark, lives_until, stored_id, ends_at, count = 0, 0, 0, latest_end_at, 0
+  local mark, lives_until, stored_id, ends_at, count = MARK, 0, id, latest_end_at, 0
   if type(text) == "string" and #text == HEADER_BYTES + ENTRY_BYTES and call("PTTL", key) ~= -1 then
     mark, lives_until, stored_id, ends_at, count = struct.unpack(HEADER_FORMAT .. ENTRY_FORMAT, text)
     if ends_at <= now or count == 0 then ends_at, count = latest_end_at, 0 end
@@ -21,16 +19,16 @@ if one_claim and not math.type then
   end
   if is_ordinary then
     local fits = count + cost <= amount and amount > 0
+    if fits then count = count + cost end
+    if not text then lives_until = max(ends_at + server_offset_ms, server_at + SHORTEST_LIFE_MS) end
+    local value = struct.pack(HEADER_FORMAT .. ENTRY_FORMAT, MARK, lives_until, id, ends_at, count, 0)
     if fits and cost > 0 then
-      count = count + cost
       if text then
-        call("SETRANGE", key, FIRST_ENDS_AT, struct.pack("<dd", ends_at, count))
+        call("SETRANGE", key, "0", value)
       else
-        local expires_at = max(ends_at + server_offset_ms, server_at + SHORTEST_LIFE_MS)
-        text = struct.pack(HEADER_FORMAT .. ENTRY_FORMAT, MARK, expires_at, id, ends_at, count, 0)
-        call("SET", key, text, "PXAT", format("%.0f", expires_at + EPOCH_UNIX_MS))
+        call("SET", key, value, "PXAT", format("%.0f", lives_until + EPOCH_UNIX_MS))
       end
     end
-    return { server_at, 0, fits and count or -count - 1, ends_at - now }
+    return struct.pack("<dB", server_at, fits and 1 or 0) .. value
   end
 end

@@ -1,30 +1,36 @@
 -- Plain hits on fixed windows: the step of fixed-window.lua, without a table for each counter.
--- An answer is two numbers: the count, or `-count - 1` of a claim without room; and the window's time left.
 
 local function plain_fixed_window()
-  local function judge(group, entry, policy)
-    local latest_end_at, is_healed = now + policy.window_ms, false
-    local ends_at = group[entry + 1]
-    if ends_at <= now or group[entry + 2] == 0 then
-      group[entry + 1], group[entry + 2] = latest_end_at, 0
-    elseif ends_at > latest_end_at then
-      -- Another clock wrote it.
-      group[entry + 1], is_healed = latest_end_at, true
+  local function take_back(group, policies, count)
+    for i = 1, count do
+      local policy = policies[i]
+      group[policy.entry + 2] = group[policy.entry + 2] - policy.cost
     end
-    return group[entry + 2] + policy.cost <= policy.amount and policy.amount > 0, is_healed
   end
 
-  local function settle(slot, group, entry, policy, fits, is_charged)
-    local count, ends_at = group[entry + 2], group[entry + 1]
-    if is_charged then
-      count = count + policy.cost
-      group[entry + 2] = count
-      if ends_at > group[2] - server_offset_ms then group[1] = NO_MARK end
+  local function charge(group, policies)
+    local lives_until, all_fit, is_healed = group[2] - server_offset_ms, true, false
+    for i = 1, #policies do
+      local policy = policies[i]
+      local entry, latest_end_at = policy.entry, now + policy.window_ms
+      if group[entry] ~= policy.id then entry = find(group, policy) end
+      local ends_at, count = group[entry + 1], group[entry + 2]
+      if ends_at <= now or count == 0 then
+        group[entry + 1], ends_at, count = latest_end_at, latest_end_at, 0
+      elseif ends_at > latest_end_at then
+        -- Another clock wrote it.
+        group[entry + 1], ends_at, is_healed = latest_end_at, latest_end_at, true
+      end
+      local spent = count + policy.cost
+      if spent > policy.most and all_fit then
+        all_fit = false
+        take_back(group, policies, i - 1)
+      end
+      group[entry + 2] = all_fit and spent or count
+      if ends_at > lives_until then group[1] = NO_MARK end
     end
-    reply[slot] = fits and count or -count - 1
-    reply[slot + 1] = ends_at - now
-    return slot + 2
+    return all_fit, is_healed
   end
 
-  return judge, settle
+  return charge, take_back
 end

@@ -1,37 +1,52 @@
 -- Plain hits on token buckets: the step of token-bucket.lua, without a table for each counter.
--- An answer is two numbers: how many ticks the bucket needs to be full, or `-ticks - 1` of a claim without room; and
--- what was refunded, in ticks.
 
 local function plain_token_bucket()
-  local function judge(group, entry, policy)
-    local now_ticks, is_healed = now * policy.ticks_per_ms, false
-    local empty = now_ticks + policy.capacity * policy.ticks_per_token
+  -- Brings an entry to its state as of now. Returns whether another clock wrote it.
+  local function refill(group, entry, now_ticks, empty, latest_end_at)
     if group[entry + 1] <= now then
       group[entry + 1], group[entry + 2], group[entry + 3] = now, now_ticks, 0
-    else
-      local latest_end_at = ceil(empty / policy.ticks_per_ms)
-      if group[entry + 2] > empty or group[entry + 1] > latest_end_at then
-        -- Emptier than empty: another clock wrote it.
-        group[entry + 2], group[entry + 1] = min(group[entry + 2], empty), min(group[entry + 1], latest_end_at)
-        is_healed = true
+      return false
+    end
+    local is_healed = group[entry + 2] > empty or group[entry + 1] > latest_end_at
+    if is_healed then
+      -- Emptier than empty.
+      group[entry + 2], group[entry + 1] = min(group[entry + 2], empty), min(group[entry + 1], latest_end_at)
+    end
+    group[entry + 2] = max(group[entry + 2], now_ticks)
+    return is_healed
+  end
+
+  -- Backwards, as each puts back what it found.
+  local function take_back(group, policies, count)
+    for i = count, 1, -1 do
+      local policy = policies[i]
+      group[policy.entry + 1], group[policy.entry + 2] = policy.found_ends_at, policy.found_full_at
+    end
+  end
+
+  local function charge(group, policies)
+    local lives_until, all_fit, any_healed = group[2] - server_offset_ms, true, false
+    for i = 1, #policies do
+      local policy = policies[i]
+      local entry, ticks_per_ms, taken = policy.entry, policy.ticks_per_ms, policy.cost * policy.ticks_per_token
+      if group[entry] ~= policy.id then entry = find(group, policy) end
+      local empty = now * ticks_per_ms + policy.capacity * policy.ticks_per_token
+      local is_healed = refill(group, entry, now * ticks_per_ms, empty, ceil(empty / ticks_per_ms))
+      local ends_at, full_at = group[entry + 1], group[entry + 2]
+      if all_fit and (taken > empty - full_at or policy.amount == 0) then
+        all_fit = false
+        take_back(group, policies, i - 1)
       end
-      group[entry + 2] = max(group[entry + 2], now_ticks)
+      if all_fit then
+        policy.found_ends_at, policy.found_full_at = ends_at, full_at
+        ends_at = max(ends_at, ceil((full_at + taken) / ticks_per_ms))
+        group[entry + 1], group[entry + 2] = ends_at, full_at + taken
+      end
+      if ends_at > lives_until then group[1] = NO_MARK end
+      any_healed = any_healed or is_healed
     end
-    return policy.cost * policy.ticks_per_token <= empty - group[entry + 2] and policy.amount > 0, is_healed
+    return all_fit, any_healed
   end
 
-  local function settle(slot, group, entry, policy, fits, is_charged)
-    if is_charged then
-      local full_at = group[entry + 2] + policy.cost * policy.ticks_per_token
-      local ends_at = max(group[entry + 1], ceil(full_at / policy.ticks_per_ms))
-      group[entry + 1], group[entry + 2] = ends_at, full_at
-      if ends_at > group[2] - server_offset_ms then group[1] = NO_MARK end
-    end
-    local owed = group[entry + 2] - now * policy.ticks_per_ms
-    reply[slot] = fits and owed or -owed - 1
-    reply[slot + 1] = group[entry + 3]
-    return slot + 2
-  end
-
-  return judge, settle
+  return charge, take_back
 end

@@ -10,8 +10,8 @@ local HEADER_FORMAT, ENTRY_FORMAT = "<I2d", "I6ddd"
 local HEADER_BYTES, ENTRY_BYTES = 10, 30
 local SHORTEST_LIFE_MS = 1000
 
--- Stands for an endless wait in the reply, which holds whole numbers only.
-local NEVER = -1
+-- An endless wait.
+local NEVER = math.huge
 
 local floor, ceil, min, max, format = math.floor, math.ceil, math.min, math.max, string.format
 local unpack = table.unpack or unpack
@@ -30,4 +30,3 @@ local has_test_clock = input[1] == 1
 local now = has_test_clock and input[2] or server_at
 -- What takes an instant to the server's clock.
 local server_offset_ms = server_at - now + (has_test_clock and TEST_CLOCK_TTL_SLACK_MS or 0)
-local reply = { server_at }
