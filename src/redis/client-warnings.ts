@@ -1,5 +1,5 @@
 import { ConfigurationError } from "../core/errors.js";
-import type { RedisClient } from "./redis-client.js";
+import type { BinaryScripts, RedisClient } from "./redis-client.js";
 
 /** A setting of a client with which limits would not hold, and what to do about it. */
 interface UnsafeSetting {
@@ -37,10 +37,10 @@ export function warnOfUnsafeSettings(client: RedisClient): void {
   }
 }
 
-const METHODS = ["callBuffer", "ping", "scan", "unlink", "on", "off"] as const;
+const METHODS = ["evalshaBuffer", "evalBuffer", "ping", "scan", "unlink", "on", "off"] as const;
 
 /** A client of another package would fail at the first request, and say nothing of use. */
-function checkMethods(client: Partial<RedisClient> | null | undefined): void {
+function checkMethods(client: Partial<RedisClient & BinaryScripts> | null | undefined): void {
   const missing = METHODS.filter((method) => typeof client?.[method] !== "function");
   if (missing.length === 0) return;
   throw new ConfigurationError(

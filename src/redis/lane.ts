@@ -3,7 +3,7 @@ import type { Verdict } from "../core/strategy.js";
 import { type Call, type ExpiryListener, failure } from "./call.js";
 import { PlainShapes } from "./plain-shape.js";
 import { encodePlainHits } from "./plain-wire.js";
-import type { RedisClient } from "./redis-client.js";
+import { binaryScripts, type RedisClient } from "./redis-client.js";
 import { type LocalInstant, ServerClock } from "./server-clock.js";
 import { encodeCall, type Reply, type TimedQuestion } from "./wire.js";
 
@@ -176,11 +176,13 @@ export class Lane {
     const now = testNow();
     const call = encodePlainHits(questions, this.#shapes, now) ?? encodeCall(questions, now);
     const { script, keys, argument } = call;
-    const rest = [String(keys.length), ...keys, argument];
-    const reply = await client.callBuffer("evalsha", script.sha, ...rest).catch((error: unknown) => {
-      if (!isNoScript(error)) throw error;
-      return client.callBuffer("eval", script.text, ...rest);
-    });
+    const scripts = binaryScripts(client);
+    const reply = await scripts
+      .evalshaBuffer(script.sha, keys.length, ...keys, argument)
+      .catch((error: unknown) => {
+        if (!isNoScript(error)) throw error;
+        return scripts.evalBuffer(script.text, keys.length, ...keys, argument);
+      });
     try {
       return call.decode(viewOf(reply));
     } catch (error) {

@@ -7,14 +7,25 @@ export interface RedisClientOptions {
   readonly redisOptions?: object | undefined;
 }
 
+/** Scripts whose replies are not read as text: ioredis has them beside `evalsha` and `eval`, its types do not. */
+export interface BinaryScripts {
+  evalshaBuffer(sha: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>;
+  evalBuffer(script: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>;
+}
+
+/** A client with its methods that give bytes. Whether it has them was checked when it was handed in. */
+export function binaryScripts(client: RedisClient): BinaryScripts {
+  return client as RedisClient & BinaryScripts;
+}
+
 /**
  * What `RedisStorage` needs of a client: an ioredis `Redis` (5.4 or newer) or `Cluster` fits as it is.
  *
  * Structural, so that nothing of ioredis is needed to compile against this package.
  */
 export interface RedisClient {
-  /** Sends a command, and gives the strings of its reply as bytes. */
-  callBuffer(command: string, ...args: string[]): Promise<unknown>;
+  evalsha(sha: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>;
+  eval(script: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>;
   ping(): Promise<unknown>;
   scan(cursor: string, match: "MATCH", pattern: string, count: "COUNT", size: number): Promise<unknown>;
   unlink(...keys: string[]): Promise<unknown>;
