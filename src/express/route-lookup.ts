@@ -1,5 +1,5 @@
 import { type BoundLimit, countedMethod } from "./bound-limit.js";
-import type { WantedLimit } from "./counters.js";
+import type { RouteRun, WantedLimit } from "./counters.js";
 import type { App, ExpressRequest, Handle, Layer, LayerMatch, Route, Router } from "./express-internals.js";
 import {
   dispatchedMethod,
@@ -45,7 +45,9 @@ export interface RouteLookup {
   /** Express will answer OPTIONS by itself. */
   readonly answersOptions: boolean;
   /** Limits that were found where they stand, with their neighbours; filled as requests reach them. */
-  readonly runs: Map<Handle, { readonly route: unknown; readonly limits: readonly WantedLimit[] }>;
+  readonly runs: Map<Handle, RouteRun>;
+  /** The default limits of the endpoint, once they were asked for. */
+  defaults: readonly WantedLimit[] | undefined;
   /** Stacks that were read, to see whether they have changed since. */
   readonly read: readonly ReadStack[];
 }
@@ -247,6 +249,7 @@ function summarize(walk: Walk): RouteLookup {
     limits: limitsFor(walk.method, marks),
     answersOptions: ahead.length === 0 && walk.optionsRoutes > 0 && !walk.hasForeign,
     runs: new Map(),
+    defaults: undefined,
     read,
   };
 }
