@@ -57,12 +57,16 @@ function addClaims(phase: LimitedRequest, wanted: WantedLimit): MaybePromise<voi
     return addPlainClaims(phase, wanted, phase.address);
   const key = bound.keyFunc(req, res);
   if (isPromise(key)) return addPlainClaimsOf(phase, wanted, key);
-  const who = identify(bound, key, req);
-  if (bound.countsAddresses) {
-    phase.addressedBy = bound.keyFunc;
-    phase.address = who;
-  }
-  addPlainClaims(phase, wanted, who);
+  if (bound.countsAddresses && typeof key === "string")
+    addPlainClaims(phase, wanted, addressed(phase, bound, key));
+  else addPlainClaims(phase, wanted, identify(bound, key, req));
+}
+
+/** Notes who it is, for the other limits of the phase. */
+function addressed(phase: LimitedRequest, { keyFunc }: BoundLimit, address: string): Identity {
+  phase.addressedBy = keyFunc;
+  phase.address = phase.core.lastAddress.identityOf(address);
+  return phase.address;
 }
 
 async function addPlainClaimsOf(
