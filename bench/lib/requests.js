@@ -1,5 +1,6 @@
 // Requests as a middleware meets them: Node's own objects with Express's prototypes, without a connection.
 import { IncomingMessage, ServerResponse } from "node:http";
+import { Url } from "node:url";
 
 const HEADERS = { host: "localhost", "user-agent": "bench", accept: "*/*" };
 
@@ -29,9 +30,15 @@ export function pair(app, { ip, url = "/", route }) {
   req.next = unused;
   req.baseUrl = "";
   req.originalUrl = url;
+  req._parsedUrl = parsed(url);
   req.params = {};
   if (route !== undefined) req.route = route;
   return { req, res };
+}
+
+/** A URL without query as Express's router parses it before it meets its first layer. */
+function parsed(url) {
+  return Object.assign(new Url(), { path: url, href: url, pathname: url, _raw: url });
 }
 
 /**

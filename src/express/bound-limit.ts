@@ -33,6 +33,10 @@ export interface BoundLimit {
   readonly blockMs: Milliseconds | undefined;
   /** Nothing but the key has to be asked for each request. */
   readonly isPlain: boolean;
+  /** It counts methods apart, or for a scope of its own: its counter is not all that its place would say. */
+  readonly isSplit: boolean;
+  /** Units that every request costs; 1 where a function says it. */
+  readonly fixedCost: number;
 }
 
 /** What a limit takes from the limiter when it does not say itself. */
@@ -72,7 +76,12 @@ export function bindLimit(
         : toPolicies(options.metaLimits, defaults.strategy, undefined, defaults.storage),
     blockMs: options.block === undefined ? undefined : parseDuration(options.block, "block"),
   };
-  return { ...bound, isPlain: isPlain(options) && bound.policies !== undefined };
+  return {
+    ...bound,
+    isPlain: isPlain(options) && bound.policies !== undefined,
+    isSplit: options.perMethod === true || (kind !== "shared" && options.scope !== undefined),
+    fixedCost: typeof options.cost === "number" ? options.cost : 1,
+  };
 }
 
 /** The method under which a request is counted: HEAD counts as GET. */
@@ -117,10 +126,15 @@ function resolveSource(
       `${where} takes a text such as "10 per hour", a RateLimit, a list or a function, got ${describe(source)}.`,
     );
   }
-  const policies = toPolicies(source, strategy, options.burst, storage);
+  const policies = toPolicies(source, strategy, options.burst, storage).filter(isFirstOfItsKind);
   if (policies.length === 0) throw new ConfigurationError(`${where}: the list of limits is empty.`);
   checkReachable(policies, options, where);
   return { policies, provider: undefined };
+}
+
+/** A limit that is written twice counts once. */
+function isFirstOfItsKind({ id }: Policy, index: number, all: readonly Policy[]): boolean {
+  return all.findIndex((policy) => policy.id === id) === index;
 }
 
 /** A fixed cost that can never fit is a mistake, except where the limit refuses everything anyway. */

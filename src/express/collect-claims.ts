@@ -13,8 +13,10 @@ import type { WantedLimit } from "./counters.js";
 import { blockCounter, breachCounter, type Counter, scopeCounter } from "./counters.js";
 import { propertyOf } from "./express-internals.js";
 import { addressOf } from "./key-functions.js";
-import type { Identity, LimitedRequest } from "./limited-request.js";
-import { RequestClaim } from "./request-state.js";
+import type { LimitedRequest } from "./limited-request.js";
+import { type Identity, RequestClaim } from "./request-state.js";
+
+const NO_POLICIES: readonly Policy[] = [];
 
 /**
  * Turns limits into claims: asks key functions, limit functions, costs and conditions, in order.
@@ -29,8 +31,18 @@ export function collectClaims(
   for (let i = start; i < wanted.length; i++) {
     const limit = wanted[i];
     const pending = limit && addClaims(phase, limit);
-    if (isPromise(pending)) return pending.then(() => collectClaims(phase, wanted, i + 1));
+    if (isPromise(pending)) return collectTheRest(phase, wanted, i + 1, pending);
   }
+}
+
+async function collectTheRest(
+  phase: LimitedRequest,
+  wanted: readonly WantedLimit[],
+  start: number,
+  pending: Promise<void>,
+): Promise<void> {
+  await pending;
+  return collectClaims(phase, wanted, start);
 }
 
 function addClaims(phase: LimitedRequest, wanted: WantedLimit): MaybePromise<void> {
@@ -44,19 +56,42 @@ function addClaims(phase: LimitedRequest, wanted: WantedLimit): MaybePromise<voi
   if (phase.addressedBy === bound.keyFunc && phase.address !== undefined)
     return addPlainClaims(phase, wanted, phase.address);
   const key = bound.keyFunc(req, res);
-  if (isPromise(key)) return key.then((known) => addPlainClaims(phase, wanted, identify(bound, known, req)));
-  const who = identify(bound, key, req);
-  if (bound.countsAddresses) {
-    phase.addressedBy = bound.keyFunc;
-    phase.address = who;
-  }
-  addPlainClaims(phase, wanted, who);
+  if (isPromise(key)) return addPlainClaimsOf(phase, wanted, key);
+  if (bound.countsAddresses && typeof key === "string")
+    addPlainClaims(phase, wanted, addressed(phase, bound, key));
+  else addPlainClaims(phase, wanted, identify(bound, key, req));
 }
 
-function addPlainClaims(phase: LimitedRequest, { bound, counter }: WantedLimit, who: Identity): void {
-  const cost = typeof bound.options.cost === "number" ? bound.options.cost : 1;
-  const exact = splitByMethod(splitByText(counter, bound.options.scope, bound), bound, phase.req);
-  for (const policy of bound.policies ?? []) addClaim(phase, bound, exact, policy, who, cost);
+/** Notes who it is, for the other limits of the phase. */
+function addressed(phase: LimitedRequest, { keyFunc }: BoundLimit, address: string): Identity {
+  phase.addressedBy = keyFunc;
+  phase.address = phase.core.lastAddress.identityOf(address);
+  return phase.address;
+}
+
+async function addPlainClaimsOf(
+  phase: LimitedRequest,
+  wanted: WantedLimit,
+  key: Promise<unknown>,
+): Promise<void> {
+  addPlainClaims(phase, wanted, identify(wanted.bound, await key, phase.req));
+}
+
+function addPlainClaims(phase: LimitedRequest, wanted: WantedLimit, who: Identity): void {
+  const { bound } = wanted;
+  const counter = bound.isSplit ? splitOf(wanted, phase.req) : wanted.counter;
+  const places = bound.isSplit ? placesOf(phase, bound, counter) : knownPlaces(phase, wanted);
+  const { policies = NO_POLICIES, fixedCost } = bound;
+  const claims = new Array<RequestClaim>(policies.length);
+  let made = 0;
+  for (let i = 0; i < policies.length; i++) {
+    const policy = policies[i];
+    const place = places[i];
+    if (policy === undefined || place === undefined || isClaimed(phase, place, who.part)) continue;
+    claims[made++] = new RequestClaim(bound, counter, policy, place, who, fixedCost);
+  }
+  if (made < claims.length) claims.length = made;
+  phase.claimAll(claims);
 }
 
 function dropLimit(phase: LimitedRequest, bound: BoundLimit): void {
@@ -79,8 +114,12 @@ async function addAskedClaims(phase: LimitedRequest, { bound, counter }: WantedL
   }
   const charge = checkCost(typeof cost === "function" ? await cost(req, res) : (cost ?? 1));
   for (const policy of policies) {
-    const claim = addClaim(phase, bound, exact, policy, who, charge);
-    if (claim !== undefined) addMetaClaims(phase, claim, who);
+    const place = placeOf(phase, bound, exact, policy);
+    if (isClaimed(phase, place, who.part)) continue;
+    const claim = new RequestClaim(bound, exact, policy, place, who, charge);
+    phase.claim(claim);
+    if (bound.options.observe === true) phase.hasObserved = true;
+    addMetaClaims(phase, claim, who);
   }
 }
 
@@ -104,49 +143,37 @@ async function askedPolicies(
   }
 }
 
-function addClaim(
-  phase: LimitedRequest,
-  bound: BoundLimit,
-  counter: Counter,
-  policy: Policy,
-  who: Identity,
-  cost: number,
-): RequestClaim | undefined {
-  const place = placeOf(phase, bound, counter, policy);
-  if (isClaimed(phase, place, who.part)) return undefined;
-  const role = bound.kind === "meta" ? "meta" : "limit";
-  const { scope } = counter;
-  const parts = { policy, place, owner: who.part, cost, role, who: who.key, scope } as const;
-  const claim = new RequestClaim(parts, bound, counter);
-  phase.claim(claim);
-  if (bound.options.observe === true) phase.hasObserved = true;
-  return claim;
-}
-
 /** The limits on breaches of a limit, and its block: tested before it, charged when it refuses. */
 function addMetaClaims(phase: LimitedRequest, parent: RequestClaim, who: Identity): void {
   const { bound, counter, policy: limit } = parent;
   for (const policy of bound.metaPolicies) {
-    phase.claim(metaClaim(phase, parent, breachCounter(counter, limit), policy, who, 1));
+    addMetaClaim(phase, parent, breachCounter(counter, limit), policy, who, 1);
   }
   if (bound.blockMs !== undefined) {
-    const block = blockCounter(counter, limit);
-    phase.claim(metaClaim(phase, parent, block, BLOCK_POLICY, who, bound.blockMs));
+    addMetaClaim(phase, parent, blockCounter(counter, limit), BLOCK_POLICY, who, bound.blockMs);
   }
 }
 
-function metaClaim(
+function addMetaClaim(
   phase: LimitedRequest,
   parent: RequestClaim,
   counter: Counter,
   policy: Policy,
   who: Identity,
   cost: number,
-): RequestClaim {
-  const place = placeOf(phase, parent.bound, counter, policy);
-  const { scope } = counter;
-  const parts = { policy, place, owner: who.part, cost, role: "meta", parent, who: who.key, scope } as const;
-  return new RequestClaim(parts, parent.bound, counter);
+): void {
+  const { bound } = parent;
+  const place = placeOf(phase, bound, counter, policy);
+  phase.claim(new RequestClaim(bound, counter, policy, place, who, cost, parent));
+}
+
+function knownPlaces(phase: LimitedRequest, wanted: WantedLimit): readonly KeyPlace[] {
+  wanted.places ??= placesOf(phase, wanted.bound, wanted.counter);
+  return wanted.places;
+}
+
+function placesOf(phase: LimitedRequest, bound: BoundLimit, counter: Counter): readonly KeyPlace[] {
+  return (bound.policies ?? NO_POLICIES).map((policy) => placeOf(phase, bound, counter, policy));
 }
 
 function placeOf({ core }: LimitedRequest, bound: BoundLimit, counter: Counter, policy: Policy): KeyPlace {
@@ -178,6 +205,11 @@ export function identify(bound: Pick<BoundLimit, "countsAddresses">, key: unknow
   throw new ConfigurationError(
     `keyFunc must return a text, a number or undefined, got ${Array.isArray(key) ? "a list" : typeof key}.`,
   );
+}
+
+/** The counter of a plain limit that counts methods apart, or for a scope of its own. */
+function splitOf({ bound, counter }: WantedLimit, req: Request): Counter {
+  return splitByMethod(splitByText(counter, bound.options.scope, bound), bound, req);
 }
 
 /** The counter of a sub-scope; of a shared limit the counter of that scope. */

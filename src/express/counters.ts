@@ -56,9 +56,24 @@ export class Counter {
 }
 
 /** A limit and what it counts here. */
-export interface WantedLimit {
+export class WantedLimit {
   readonly bound: BoundLimit;
   readonly counter: Counter;
+  /** Where the keys of each of its policies are. Kept from the first request on, which saves all others a search. */
+  places: readonly KeyPlace[] | undefined = undefined;
+
+  constructor(bound: BoundLimit, counter: Counter) {
+    this.bound = bound;
+    this.counter = counter;
+  }
+}
+
+/** Limits that are decided together where a request is now. */
+export interface RouteRun {
+  readonly route: unknown;
+  readonly limits: readonly WantedLimit[];
+  /** Some of them replace the default limits. */
+  readonly overridesDefaults: boolean;
 }
 
 /** Over all routes. */

@@ -1,4 +1,5 @@
-import { isPromise, type MaybePromise, whenReady } from "../core/when-ready.js";
+import type { Verdict } from "../core/strategy.js";
+import { isPromise, type MaybePromise } from "../core/when-ready.js";
 import type { BoundLimit } from "./bound-limit.js";
 import { collectClaims } from "./collect-claims.js";
 import type { WantedLimit } from "./counters.js";
@@ -6,6 +7,7 @@ import type { LimitedRequest } from "./limited-request.js";
 import { enforcedOf, observe } from "./observe.js";
 import { liftedFor, limitsOnTheWay } from "./phases.js";
 import type { Outcome } from "./refusal.js";
+import type { RequestClaim } from "./request-state.js";
 import { settle } from "./settle-verdicts.js";
 import { withoutStorage } from "./without-storage.js";
 
@@ -14,17 +16,27 @@ import { withoutStorage } from "./without-storage.js";
  * the result in the headers.
  *
  * Synchronous when keys and storage are. Fails with errors of the user's functions, unchanged, and with
- * `StorageError` where nothing says what to do then. The hot path of every request: no promise, no closure.
+ * `StorageError` where nothing says what to do then. The hot path of every request: no promise, and no closure,
+ * not even for the case that something is asynchronous, since what it would hold is allocated in any case.
  */
 export function evaluate(phase: LimitedRequest, wanted: readonly WantedLimit[]): MaybePromise<Outcome> {
   const collecting = collectClaims(phase, wanted);
-  if (isPromise(collecting)) return collecting.then(() => decideWithDefaults(phase));
+  return isPromise(collecting) ? decideOnceCollected(phase, collecting) : decideWithDefaults(phase);
+}
+
+async function decideOnceCollected(phase: LimitedRequest, collecting: Promise<void>): Promise<Outcome> {
+  await collecting;
   return decideWithDefaults(phase);
 }
 
 function decideWithDefaults(phase: LimitedRequest): MaybePromise<Outcome> {
-  if (phase.withoutLimits === undefined) return decide(phase);
-  return whenReady(bringBackDefaults(phase, phase.withoutLimits), () => decide(phase));
+  const collecting = phase.withoutLimits && bringBackDefaults(phase, phase.withoutLimits);
+  return isPromise(collecting) ? decideOnceComplete(phase, collecting) : decide(phase);
+}
+
+async function decideOnceComplete(phase: LimitedRequest, collecting: Promise<void>): Promise<Outcome> {
+  await collecting;
+  return decide(phase);
 }
 
 /** The default limits come back when all limits that would override them said "none of my own", unless exempted. */
@@ -51,12 +63,19 @@ function decide(phase: LimitedRequest): MaybePromise<Outcome> {
   if (enforced.length === 0) return observe(phase);
   try {
     const verdicts = core.guard.hit(enforced, core.failsOnFirstBreach ? "all" : "each");
-    if (!isPromise(verdicts)) return settle(phase, enforced, verdicts);
-    return verdicts.then(
-      (decided) => settle(phase, enforced, decided),
-      (error) => withoutStorage(phase, error),
-    );
+    return isPromise(verdicts) ? settleLater(phase, enforced, verdicts) : settle(phase, enforced, verdicts);
   } catch (error) {
     return withoutStorage(phase, error);
   }
+}
+
+function settleLater(
+  phase: LimitedRequest,
+  claims: readonly RequestClaim[],
+  verdicts: Promise<readonly Verdict[]>,
+): Promise<Outcome> {
+  return verdicts.then(
+    (decided) => settle(phase, claims, decided),
+    (error) => withoutStorage(phase, error),
+  );
 }

@@ -152,9 +152,7 @@ interface ParsedRequest extends IncomingMessage {
 /** The path of a request, without query, as the router that runs now sees it. */
 export function pathnameOf(req: IncomingMessage): string {
   const url = propertyOf(req, "url") ?? "/";
-  const parsed = Object.hasOwn(req, "_parsedUrl")
-    ? propertyOf(req as ParsedRequest, "_parsedUrl")
-    : undefined;
+  const parsed = propertyOf(req as ParsedRequest, "_parsedUrl");
   if (parsed?._raw === url && typeof parsed.pathname === "string") return parsed.pathname;
   return plainPathname(url) ?? nodeModule("node:url").parse(url).pathname ?? "/";
 }

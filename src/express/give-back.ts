@@ -6,6 +6,7 @@ import type { RequestClaim } from "./request-state.js";
 
 /** Gives back all charges of these claims that still stand, each once. */
 export function giveBack(core: LimiterCore, decided: readonly RequestClaim[]): MaybePromise<void> {
+  if (decided.length === 0) return;
   const byList = new Map<readonly Verdict[], Charge[]>();
   for (const claim of decided) {
     if (!claim.isCharged) continue;

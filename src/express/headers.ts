@@ -1,10 +1,10 @@
 import type { ServerResponse } from "node:http";
 import type { EpochMilliseconds, Milliseconds } from "../core/clock.js";
 import { propertyOf } from "./express-internals.js";
-import { policyNames } from "./policy-names.js";
-import { policyToTell, type RequestClaim } from "./request-state.js";
-import { allShown } from "./shown-limits.js";
-import { sfInteger, sfItem } from "./structured-fields.js";
+import type { PolicyHeaders } from "./policy-headers.js";
+import { policyToTell, type RequestClaim, type RequestState } from "./request-state.js";
+import { allShown, shownIn } from "./shown-limits.js";
+import { sfInteger, toSeconds, windowSeconds } from "./structured-fields.js";
 
 /** Which standard draft is spoken: `false` for none. */
 export type StandardHeaders = false | "draft-6" | "draft-7" | "ietf";
@@ -27,6 +27,7 @@ export interface HeaderSettings {
   readonly names: Readonly<Record<keyof HeaderNames, string | false>>;
   readonly retryAfter: "delta-seconds" | "http-date";
   readonly standard: StandardHeaders;
+  readonly policies: PolicyHeaders;
 }
 
 /** The names that everybody uses. */
@@ -62,12 +63,12 @@ export function writeClassicHeaders(
 /** The headers of a draft: of the one limit that is shown in the older drafts, of all limits in the present one. */
 export function writeStandardHeaders(
   res: ServerResponse,
-  standard: StandardHeaders,
+  { standard, policies }: HeaderSettings,
   shown: RequestClaim | undefined,
-  req: object,
+  state: RequestState,
 ): void {
   if (standard === false) return;
-  if (standard === "ietf") writeIetf(res, allShown(req));
+  if (standard === "ietf") writeIetf(res, policies, state.isAlone ? shownIn(state) : allShown(state.req));
   else if (shown === undefined) return;
   else if (standard === "draft-6") writeDraft6(res, shown);
   else writeDraft7(res, shown);
@@ -114,37 +115,21 @@ function writeDraft7(res: ServerResponse, claim: RequestClaim): void {
   );
 }
 
-/** draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4: a list of policies, and a list of what is left of each. */
-function writeIetf(res: ServerResponse, all: readonly RequestClaim[]): void {
+/**
+ * draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4: a list of policies, which was put together before, and a
+ * list of what is left of each.
+ */
+function writeIetf(res: ServerResponse, policies: PolicyHeaders, all: readonly RequestClaim[]): void {
   if (all.length === 0) return;
-  const names = policyNames(all);
-  const policies: string[] = [];
-  const limits: string[] = [];
-  all.forEach((claim, i) => {
-    const { verdict } = claim;
-    const name = names[i] ?? "";
-    const { capacity, limit } = policyToTell(claim);
-    policies.push(sfItem(name, [q(capacity), { key: "w", value: windowSeconds(limit.windowMs) }]));
-    limits.push(
-      sfItem(name, [
-        { key: "r", value: verdict.remaining },
-        { key: "t", value: toSeconds(verdict.resetAfterMs) },
-      ]),
-    );
-  });
-  res.setHeader("RateLimit-Policy", policies.join(", "));
-  res.setHeader("RateLimit", limits.join(", "));
-}
-
-function q(value: number): { readonly key: string; readonly value: number } {
-  return { key: "q", value };
-}
-
-/** A quota's window is a whole number of seconds, at least 1. */
-function windowSeconds(windowMs: Milliseconds): number {
-  return Math.max(1, toSeconds(windowMs));
-}
-
-function toSeconds(ms: Milliseconds): number {
-  return Math.ceil(ms / 1000);
+  const { told, header } = policies.of(all);
+  let limits = "";
+  for (let i = 0; i < all.length; i++) {
+    const verdict = all[i]?.verdict;
+    if (verdict === undefined) continue;
+    const reset = sfInteger(toSeconds(verdict.resetAfterMs));
+    limits += `${i === 0 ? "" : ", "}${told[i]?.name};r=${sfInteger(verdict.remaining)};t=${reset}`;
+  }
+  const setHeader = propertyOf(res, "setHeader");
+  setHeader.call(res, "RateLimit-Policy", header);
+  setHeader.call(res, "RateLimit", limits);
 }

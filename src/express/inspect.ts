@@ -9,8 +9,8 @@ import type { MaybePromise } from "../core/when-ready.js";
 import { canonicalAddress } from "./address.js";
 import { identify } from "./collect-claims.js";
 import { ipv6SubnetOf, type KeyFunction } from "./key-functions.js";
-import type { Identity } from "./limited-request.js";
 import type { LimiterCore } from "./limiter-core.js";
+import type { Identity } from "./request-state.js";
 import type { SeenCounter } from "./seen-counters.js";
 
 /** Which counters of a client are meant. */

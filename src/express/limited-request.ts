@@ -1,15 +1,10 @@
 import type { Request, Response } from "express";
 import type { BoundLimit } from "./bound-limit.js";
+import { appended, joined } from "./exact-lists.js";
 import type { KeyFunction } from "./key-functions.js";
 import type { LimiterCore } from "./limiter-core.js";
 import type { Phases } from "./phases.js";
-import type { RequestClaim, RequestState } from "./request-state.js";
-
-/** Who is counted: as the key function said, and as keys hold it. */
-export interface Identity {
-  readonly key: string;
-  readonly part: string;
-}
+import type { Identity, RequestClaim, RequestState } from "./request-state.js";
 
 const NONE: readonly never[] = [];
 
@@ -37,8 +32,11 @@ export class LimitedRequest {
     this.state = state;
   }
 
-  /** Written anew each time: most requests make one claim, and a list that grows takes room for 17 at once. */
   claim(claim: RequestClaim): void {
-    this.claims = this.claims.length === 0 ? [claim] : [...this.claims, claim];
+    this.claims = appended(this.claims, claim);
+  }
+
+  claimAll(claims: readonly RequestClaim[]): void {
+    this.claims = joined(this.claims, claims);
   }
 }

@@ -6,6 +6,7 @@ import type { Lists } from "./client-list.js";
 import type { Events, Logger } from "./events.js";
 import type { HeaderSettings } from "./headers.js";
 import type { KeyFunction } from "./key-functions.js";
+import type { LastAddress } from "./last-address.js";
 import type { BreachHandler, ErrorMessage, RequestFunction } from "./limit-options.js";
 import type { LookupCache } from "./lookup-cache.js";
 import type { Marks } from "./marks.js";
@@ -34,6 +35,7 @@ export interface LimiterCore {
   readonly fallback: readonly BoundLimit[];
   readonly lists: Lists;
   readonly keyFunc: KeyFunction;
+  readonly lastAddress: LastAddress;
   readonly filters: RequestFunction<boolean>[];
   readonly limitsUnmatched: boolean;
   readonly failsOnFirstBreach: boolean;

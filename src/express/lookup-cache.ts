@@ -48,7 +48,7 @@ export class LookupCache {
     const found = cache.young.get(method)?.get(path);
     if (found !== undefined && isFresh(found)) return found;
     const aged = cache.old.get(method)?.get(path);
-    const own = copyOf(path);
+    const own = flatCopyOf(path);
     const isAged = aged !== undefined && isFresh(aged);
     const lookup = isAged ? aged : cache.known.sameAs(this.#lookUp(app, router, own, method));
     remember(cache, method, own, lookup);
@@ -90,11 +90,14 @@ function remember(cache: PathCache, method: string, path: string, lookup: RouteL
     cache.youngSize = 0;
   }
   const paths = cache.young.get(method) ?? new Map<string, RouteLookup>();
-  cache.young.set(method, paths.set(copyOf(path), lookup));
+  cache.young.set(method, paths.set(path, lookup));
   cache.youngSize++;
 }
 
-/** A path is cut out of a URL, and would keep all of it in memory: a query of 15 KB, say. */
-function copyOf(path: string): string {
-  return ` ${path}`.slice(1);
+/**
+ * A path is cut out of a URL, and would keep all of it in memory: a query of 15 KB, say. The copy is one flat piece:
+ * a text that is cut out of another, or put together, takes twice as long to be compared with.
+ */
+function flatCopyOf(path: string): string {
+  return JSON.parse(JSON.stringify(path));
 }

@@ -1,11 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Request, Response } from "express";
-import { isPromise, type MaybePromise, whenReady } from "../core/when-ready.js";
+import { isPromise, type MaybePromise } from "../core/when-ready.js";
 import { admit } from "./admission.js";
 import type { BoundLimit } from "./bound-limit.js";
 import { ClientDenied } from "./client-denied.js";
-import type { WantedLimit } from "./counters.js";
+import { type RouteRun, WantedLimit } from "./counters.js";
 import { evaluate } from "./evaluate-request.js";
+import { joined } from "./exact-lists.js";
 import { type Handle, propertyOf } from "./express-internals.js";
 import { giveBack } from "./give-back.js";
 import { LimitedRequest } from "./limited-request.js";
@@ -14,10 +15,10 @@ import type { Phases } from "./phases.js";
 import type { RateLimitExceeded } from "./rate-limit-exceeded.js";
 import type { Outcome } from "./refusal.js";
 import { reject, rejectDenied, writeRefusalHeaders } from "./rejection.js";
-import type { RequestState } from "./request-state.js";
+import type { Admission, RequestClaim, RequestState } from "./request-state.js";
 import { stateOf } from "./request-states.js";
 import type { RouteLookup } from "./route-lookup.js";
-import { neighboursOf } from "./route-run.js";
+import { hasMounted, hasRoute, knownRun, neighboursOf } from "./route-run.js";
 
 /** Goes on to the next handler, or to the error handlers. */
 export type Next = (error?: unknown) => void;
@@ -109,46 +110,58 @@ function decideUndecided(request: LimitedRequest): MaybePromise<Outcome> {
 }
 
 function decideHere(request: LimitedRequest, here: Here): MaybePromise<Outcome> {
-  const { core, phases, req, state } = request;
+  const { phases, req, state } = request;
   const lookedAhead = state.lookup;
-  lookAgain(core, here.handle, req, state);
-  const own = limitsFrom(request, here);
-  const first = own[0];
+  const run = runAt(request, here);
+  const first = run.limits[0];
   if (first === undefined || hasPassed(state, first)) return undefined;
-  state.passed = state.passed.length === 0 ? own : state.passed.concat(own);
-  const givingBack = giveBackUnseenDefaults(request, own, lookedAhead);
-  if (isPromise(givingBack))
-    return givingBack.then(() => evaluate(request, phases.routeLimits(own, req, state)));
-  return evaluate(request, phases.routeLimits(own, req, state));
+  state.passed = joined(state.passed, run.limits);
+  const givingBack = giveBackUnseenDefaults(request, run, lookedAhead);
+  if (isPromise(givingBack)) return decideOnceGivenBack(request, run, givingBack);
+  return evaluate(request, phases.routeLimits(run, req, state));
+}
+
+async function decideOnceGivenBack(
+  request: LimitedRequest,
+  run: RouteRun,
+  givingBack: Promise<void>,
+): Promise<Outcome> {
+  await givingBack;
+  return evaluate(request, request.phases.routeLimits(run, request.req, request.state));
+}
+
+/** What is decided here: as the look-ahead of the global phase knows it, or as a fresh one from here finds it. */
+function runAt(request: LimitedRequest, here: Here): RouteRun {
+  const { core, req, state } = request;
+  const route: unknown = propertyOf(req, "route");
+  const ahead = knownRun(state.lookup, here.handle, route);
+  if (ahead !== undefined) return ahead;
+  const isCovered = hasRoute(state.lookup, route) || hasMounted(state.lookup, here.handle);
+  if (!isCovered) state.lookup = core.lookups.forRequest(req) ?? state.lookup;
+  return knownRun(state.lookup, here.handle, route) ?? findRun(request, here, route);
 }
 
 /** The limit that stands here and its neighbours, with their counters; remembered for each path that is looked up. */
-function limitsFrom(
-  { core, phases, req, state }: LimitedRequest,
-  { placed, handle }: Here,
-): readonly WantedLimit[] {
-  const route: unknown = propertyOf(req, "route");
-  const known = state.lookup?.runs.get(handle);
-  if (known !== undefined && known.route === route) return known.limits;
-  const counterOf = (bound: BoundLimit, its: Handle) =>
-    phases.counterOf(bound, its, req, state, placed.ordinal);
-  const limits = neighboursOf(handle, req, core.marks, (bound, its) => ({
-    bound,
-    counter: counterOf(bound, its),
-  }));
-  limits.unshift({ bound: placed.bound, counter: counterOf(placed.bound, handle) });
-  const isSettled = route !== undefined && core.requestIdentifier === undefined;
-  if (isSettled && !isMounted(handle, state)) state.lookup?.runs.set(handle, { route, limits });
-  return limits;
+function findRun({ core, phases, req, state }: LimitedRequest, here: Here, route: unknown): RouteRun {
+  const { placed, handle } = here;
+  const { lookup } = state;
+  const wantedAt = (bound: BoundLimit, its: Handle) =>
+    new WantedLimit(bound, phases.counterOf(bound, its, req, state, placed.ordinal));
+  const limits = [wantedAt(placed.bound, handle), ...neighboursOf(handle, req, core.marks, wantedAt)];
+  const run: RouteRun = { route, limits, overridesDefaults: limits.some(overridesDefaults) };
+  // A limit on a path and not on a route: which counter it is depends on the mount that the request came through.
+  const isSettled = core.requestIdentifier === undefined && !hasMounted(lookup, handle);
+  if (isSettled && hasRoute(lookup, route)) lookup?.runs.set(handle, run);
+  return run;
 }
 
-/** On a path and not on a route: which counter it is depends on the mount that the request came through. */
-function isMounted(handle: Handle, { lookup }: RequestState): boolean {
-  return lookup?.mounted.some((mounted) => mounted.handle === handle) === true;
+function overridesDefaults({ bound }: WantedLimit): boolean {
+  return bound.overridesDefaults;
 }
 
 function hasPassed({ passed }: RequestState, { bound, counter }: WantedLimit): boolean {
-  return passed.some((other) => other.bound === bound && other.counter === counter);
+  for (const other of passed) if (other.bound === bound && other.counter === counter) return true;
+  return false;
 }
 
 /**
@@ -157,28 +170,22 @@ function hasPassed({ passed }: RequestState, { bound, counter }: WantedLimit): b
  */
 function giveBackUnseenDefaults(
   { core, state }: LimitedRequest,
-  own: readonly WantedLimit[],
+  run: RouteRun,
   lookedAhead: RouteLookup | undefined,
 ): MaybePromise<void> {
-  const isDefault = ({ bound }: { readonly bound: BoundLimit }) => bound.kind === "default";
-  if (!own.some(({ bound }) => bound.overridesDefaults && isUnseen(bound, lookedAhead))) return;
+  if (!run.overridesDefaults || !state.decided.some(isDefault)) return;
+  if (!run.limits.some(({ bound }) => bound.overridesDefaults && isUnseen(bound, lookedAhead))) return;
   const defaults = state.decided.filter(isDefault);
   state.decided = state.decided.filter((claim) => !isDefault(claim));
   return giveBack(core, defaults);
 }
 
-function isUnseen(bound: BoundLimit, lookup: RouteLookup | undefined): boolean {
-  return lookup?.marks.every((mark) => mark.kind !== "limit" || mark.bound !== bound) ?? true;
+function isDefault({ bound }: RequestClaim): boolean {
+  return bound.kind === "default";
 }
 
-/** The look-ahead of the global phase covers this place, or a fresh one is made from here. */
-function lookAgain(core: LimiterCore, handle: Handle, req: Request, state: RequestState): void {
-  const { lookup } = state;
-  const route: unknown = propertyOf(req, "route");
-  const isCovered =
-    lookup?.candidates.some((candidate) => candidate.route === route) === true ||
-    lookup?.mounted.some((mounted) => mounted.handle === handle) === true;
-  if (!isCovered) state.lookup = core.lookups.forRequest(req) ?? lookup;
+function isUnseen(bound: BoundLimit, lookup: RouteLookup | undefined): boolean {
+  return lookup?.marks.every((mark) => mark.kind !== "limit" || mark.bound !== bound) ?? true;
 }
 
 type Decide<At> = (request: LimitedRequest, at: At) => MaybePromise<Outcome>;
@@ -194,12 +201,15 @@ function run<At>(request: LimitedRequest, next: Next, decide: Decide<At>, at: At
     return;
   }
   if (outcome === undefined) next();
-  else if (isPromise(outcome))
-    outcome.then(
-      (decided) => finish(request, decided, next),
-      (error) => fail(request, next, error),
-    );
+  else if (isPromise(outcome)) finishLater(request, outcome, next);
   else finish(request, outcome, next);
+}
+
+function finishLater(request: LimitedRequest, outcome: Promise<Outcome | ClientDenied>, next: Next): void {
+  outcome.then(
+    (decided) => finish(request, decided, next),
+    (error) => fail(request, next, error),
+  );
 }
 
 function admitAndDecide<At>(
@@ -209,10 +219,19 @@ function admitAndDecide<At>(
 ): MaybePromise<Outcome | ClientDenied> {
   const admission = admit(request);
   if (admission === "limited") return decide(request, at);
-  return whenReady(admission, (known): MaybePromise<Outcome | ClientDenied> => {
-    if (known === "limited") return decide(request, at);
-    return known === "unlimited" ? undefined : known;
-  });
+  if (isPromise(admission)) return decideOnceAdmitted(request, admission, decide, at);
+  return admission === "unlimited" ? undefined : admission;
+}
+
+async function decideOnceAdmitted<At>(
+  request: LimitedRequest,
+  admission: Promise<Admission>,
+  decide: Decide<At>,
+  at: At,
+): Promise<Outcome | ClientDenied> {
+  const known = await admission;
+  if (known === "limited") return decide(request, at);
+  return known === "unlimited" ? undefined : known;
 }
 
 function finish(request: LimitedRequest, refused: Outcome | ClientDenied, next: Next): void {

@@ -1,5 +1,6 @@
 import { verdictAt } from "../core/decision.js";
 import type { Verdict } from "../core/strategy.js";
+import { joined } from "./exact-lists.js";
 import type { LimitedRequest } from "./limited-request.js";
 import type { RequestClaim } from "./request-state.js";
 
@@ -20,8 +21,7 @@ export function noteVerdicts(
     claim.verdicts = verdicts;
     claim.isCharged = claim.role === "limit" && verdict.allowed && !isNothingCharged;
   }
-  // Written anew: a list that grows takes room for 17 at once, and this one lives as long as the request.
-  state.decided = state.decided.length === 0 ? claims : [...state.decided, ...claims];
+  state.decided = joined(state.decided, claims);
   return isRefused;
 }
 

@@ -1,6 +1,6 @@
 import type { Request } from "express";
 import type { BoundLimit } from "./bound-limit.js";
-import type { WantedLimit } from "./counters.js";
+import type { RouteRun } from "./counters.js";
 import {
   applicationCounter,
   type Counter,
@@ -11,7 +11,9 @@ import {
   routeCounter,
   scopeCounter,
   unmatchedCounter,
+  WantedLimit,
 } from "./counters.js";
+import { joined } from "./exact-lists.js";
 import type { Handle, Route } from "./express-internals.js";
 import { declaredMethod, dispatchedMethod } from "./express-internals.js";
 import type { LimiterCore } from "./limiter-core.js";
@@ -36,8 +38,8 @@ export class Phases {
   constructor(core: LimiterCore) {
     this.#core = core;
     const [application, meta] = [applicationCounter(), metaCounter()];
-    this.#application = core.application.map((bound) => ({ bound, counter: application }));
-    this.#meta = core.meta.map((bound) => ({ bound, counter: meta }));
+    this.#application = core.application.map((bound) => new WantedLimit(bound, application));
+    this.#meta = core.meta.map((bound) => new WantedLimit(bound, meta));
   }
 
   /** Is there anything for which one must know the route? */
@@ -51,16 +53,17 @@ export class Phases {
     if (this.#core.defaults.length === 0 || liftedFor(state).default) return wanted;
     if (limitsOnTheWay(state.lookup).length > 0) return wanted;
     const defaults = this.defaultLimits(state.lookup, req);
-    return wanted.length === 0 ? defaults : wanted.concat(defaults);
+    return joined(wanted, defaults);
   }
 
   /** What is decided where own limits stand: application limits that were not yet, defaults that they leave room for. */
-  routeLimits(own: readonly WantedLimit[], req: Request, state: RequestState): readonly WantedLimit[] {
+  routeLimits(run: RouteRun, req: Request, state: RequestState): readonly WantedLimit[] {
     const wanted = this.applicationLimits(state);
-    const isOverridden = own.some(overridesDefaults) || limitsOnTheWay(state.lookup).some(overrides);
-    const defaults =
-      isOverridden || liftedFor(state).default ? NO_LIMITS : this.defaultLimits(state.lookup, req);
-    return wanted.length === 0 && defaults.length === 0 ? own : wanted.concat(defaults, own);
+    if (this.#core.defaults.length === 0 || run.overridesDefaults) return joined(wanted, run.limits);
+    if (liftedFor(state).default || limitsOnTheWay(state.lookup).some(overrides)) {
+      return joined(wanted, run.limits);
+    }
+    return joined(joined(wanted, this.defaultLimits(state.lookup, req)), run.limits);
   }
 
   /** Meta and application limits; the latter once in a request. */
@@ -69,25 +72,27 @@ export class Phases {
     const meta = lifted.meta ? NO_LIMITS : this.#meta;
     if (state.isApplicationDone || lifted.application) return meta;
     state.isApplicationDone = true;
-    return meta.length === 0 ? this.#application : meta.concat(this.#application);
+    return joined(meta, this.#application);
   }
 
   /** The default limits of the endpoint that a request is on its way to. */
   defaultLimits(lookup: RouteLookup | undefined, req: Request): readonly WantedLimit[] {
+    if (lookup?.defaults !== undefined) return lookup.defaults;
     const { requestIdentifier } = this.#core;
     const endpoint = lookup?.endpoint;
     if (endpoint === undefined && !this.#core.limitsUnmatched) return NO_LIMITS;
     if (requestIdentifier !== undefined) {
       const counter = defaultCounter(requestIdentifier(req, endpoint));
-      return this.#core.defaults.map((bound) => ({ bound, counter }));
+      return this.#core.defaults.map((bound) => new WantedLimit(bound, counter));
     }
     const name = endpoint ?? "";
     let wanted = this.#defaultCounters.get(name);
     if (wanted === undefined) {
       const counter = endpoint === undefined ? this.#unmatched : defaultCounter(endpoint);
-      wanted = this.#core.defaults.map((bound) => ({ bound, counter }));
+      wanted = this.#core.defaults.map((bound) => new WantedLimit(bound, counter));
       this.#defaultCounters.set(name, wanted);
     }
+    if (lookup !== undefined) lookup.defaults = wanted;
     return wanted;
   }
 
@@ -97,7 +102,7 @@ export class Phases {
     const endpoint = state.lookup?.endpoint;
     if (endpoint === undefined && !this.#core.limitsUnmatched) return NO_LIMITS;
     const counter = endpoint === undefined ? this.#unmatched : defaultCounter(endpoint);
-    return this.#core.fallback.map((bound) => ({ bound, counter }));
+    return this.#core.fallback.map((bound) => new WantedLimit(bound, counter));
   }
 
   /** What a limit counts that stands where the request is now. */
@@ -170,10 +175,6 @@ export function liftedFor(state: RequestState): Lifted {
 }
 
 function overrides(bound: BoundLimit): boolean {
-  return bound.overridesDefaults;
-}
-
-function overridesDefaults({ bound }: WantedLimit): boolean {
   return bound.overridesDefaults;
 }
 

@@ -18,8 +18,11 @@ interface AnsweredRequest {
  * charge stays until the handler says what the answer would have been.
  */
 export function giveBackWhenAnswered(request: AnsweredRequest): void {
+  if (!request.state.isWaitingForAnswer && hasConditional(request.state.decided)) waitForAnswer(request);
+}
+
+function waitForAnswer(request: AnsweredRequest): void {
   const { state, res } = request;
-  if (state.isWaitingForAnswer || !state.decided.some(isConditional)) return;
   state.isWaitingForAnswer = true;
   const end = res.end;
   let isEnded = false;
@@ -44,6 +47,12 @@ async function settle({ core, req, res }: AnsweredRequest, claim: RequestClaim):
   } catch (error) {
     core.logger?.error("deductWhen failed; the charge stays.", error);
   }
+}
+
+/** A loop, as every request passes here. */
+function hasConditional(decided: readonly RequestClaim[]): boolean {
+  for (const claim of decided) if (isConditional(claim)) return true;
+  return false;
 }
 
 function isConditional({ bound, isCharged }: RequestClaim): boolean {

@@ -1,5 +1,6 @@
-import { type ClaimParts, KeyedClaim } from "../core/claim.js";
 import type { EpochMilliseconds } from "../core/clock.js";
+import type { NamedClaim } from "../core/decision.js";
+import type { KeyPlace } from "../core/key.js";
 import { BLOCK_POLICY } from "../core/policy.js";
 import type { Policy, Verdict } from "../core/strategy.js";
 import { CountedVerdict } from "../core/verdict.js";
@@ -18,8 +19,24 @@ const UNDECIDED: Verdict = new CountedVerdict(false, 0, 0, 0, 0, 0);
 
 const NOTHING_YET: readonly never[] = [];
 
-/** A claim with the limit that makes it, and what was decided about it. One object, as every request keeps one. */
-export class RequestClaim extends KeyedClaim {
+/** Who is counted: as the key function said, and as keys hold it. */
+export interface Identity {
+  readonly key: string;
+  readonly part: string;
+}
+
+/**
+ * A claim with the limit that makes it, and what was decided about it. One object, as every request keeps one: what
+ * all claims of a counter have in common stays there.
+ */
+export class RequestClaim implements NamedClaim {
+  readonly policy: Policy;
+  readonly place: KeyPlace;
+  readonly owner: string;
+  readonly who: string;
+  readonly cost: number;
+  readonly role: "limit" | "meta";
+  readonly parent: RequestClaim | undefined;
   readonly bound: BoundLimit;
   readonly counter: Counter;
   /** As decided; once the charge was given back, with what is left then. */
@@ -29,10 +46,32 @@ export class RequestClaim extends KeyedClaim {
   /** It was charged, and the charge stands. */
   isCharged = false;
 
-  constructor(parts: ClaimParts, bound: BoundLimit, counter: Counter) {
-    super(parts);
+  constructor(
+    bound: BoundLimit,
+    counter: Counter,
+    policy: Policy,
+    place: KeyPlace,
+    { key, part }: Identity,
+    cost: number,
+    parent?: RequestClaim,
+  ) {
+    this.policy = policy;
+    this.place = place;
+    this.owner = part;
+    this.who = key;
+    this.cost = cost;
+    this.role = parent !== undefined || bound.kind === "meta" ? "meta" : "limit";
+    this.parent = parent;
     this.bound = bound;
     this.counter = counter;
+  }
+
+  get scope(): string {
+    return this.counter.scope;
+  }
+
+  get key(): string {
+    return this.place.keyOf(this.owner);
   }
 }
 

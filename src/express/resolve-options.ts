@@ -17,12 +17,14 @@ import type { Events } from "./events.js";
 import type { HeaderNames, HeaderSettings } from "./headers.js";
 import { DEFAULT_HEADER_NAMES } from "./headers.js";
 import { remoteAddress } from "./key-functions.js";
+import { LastAddress } from "./last-address.js";
 import type { LimitOptions, LimitSource } from "./limit-options.js";
 import type { LimiterCore } from "./limiter-core.js";
 import type { LimiterOptions } from "./limiter-options.js";
 import { createLists } from "./lists.js";
 import { LookupCache } from "./lookup-cache.js";
 import type { Marks } from "./marks.js";
+import { PolicyHeaders } from "./policy-headers.js";
 import { ProxyWarning } from "./proxy-warning.js";
 import { SeenCounters } from "./seen-counters.js";
 import { storageFromUri } from "./storage-from-uri.js";
@@ -93,6 +95,7 @@ export function resolveLimiter(options: LimiterOptions, longLived: LongLived): R
       longLived.lists ??
       createLists(options.allowList, options.denyList, options.sharedLists ?? false, clock),
     keyFunc: binding.keyFunc,
+    lastAddress: new LastAddress(),
     limitsUnmatched: options.unmatched !== "skip",
     failsOnFirstBreach: options.failOnFirstBreach ?? true,
     swallowsErrors: options.swallowErrors ?? false,
@@ -202,6 +205,7 @@ function headerSettings(options: LimiterOptions): HeaderSettings {
     names,
     retryAfter: options.retryAfter ?? "delta-seconds",
     standard: options.standardHeaders ?? false,
+    policies: new PolicyHeaders(),
   };
 }
 

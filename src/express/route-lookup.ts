@@ -1,5 +1,5 @@
 import { type BoundLimit, countedMethod } from "./bound-limit.js";
-import type { WantedLimit } from "./counters.js";
+import type { RouteRun, WantedLimit } from "./counters.js";
 import type { App, ExpressRequest, Handle, Layer, LayerMatch, Route, Router } from "./express-internals.js";
 import {
   dispatchedMethod,
@@ -45,7 +45,9 @@ export interface RouteLookup {
   /** Express will answer OPTIONS by itself. */
   readonly answersOptions: boolean;
   /** Limits that were found where they stand, with their neighbours; filled as requests reach them. */
-  readonly runs: Map<Handle, { readonly route: unknown; readonly limits: readonly WantedLimit[] }>;
+  readonly runs: Map<Handle, RouteRun>;
+  /** The default limits of the endpoint, once they were asked for. */
+  defaults: readonly WantedLimit[] | undefined;
   /** Stacks that were read, to see whether they have changed since. */
   readonly read: readonly ReadStack[];
 }
@@ -103,6 +105,7 @@ const MOUNTED_APP = "mounted_app";
 export class RouteLookups {
   readonly #marks: Marks;
   readonly #mounts = new MountPatterns();
+  readonly #stacks = new WeakMap<Router | Route, ReadStack>();
 
   constructor(marks: Marks) {
     this.#marks = marks;
@@ -128,7 +131,7 @@ export class RouteLookups {
   /** Returns the marks in force where the path leads past all of the router's routes. */
   #walk(place: Place, walk: Walk, depth: number): readonly Mark[] {
     const { router } = place;
-    remember(router, walk);
+    walk.read.push(this.#read(router));
     let { marks } = place;
     for (const layer of router.stack) {
       const match = matchLayer(layer, place.path);
@@ -143,7 +146,7 @@ export class RouteLookups {
   }
 
   #meetRoute(route: Route, place: Place, walk: Walk): readonly Mark[] {
-    remember(route, walk);
+    walk.read.push(this.#read(route));
     if (!handlesMethod(route, walk.method)) {
       if (walk.method === "OPTIONS") walk.optionsRoutes++;
       return place.marks;
@@ -182,6 +185,15 @@ export class RouteLookups {
     return inside.marks;
   }
 
+  /** One for all look-ups that read the stack as it is: what they share stays in the processor's caches. */
+  #read(holder: Router | Route): ReadStack {
+    const known = this.#stacks.get(holder);
+    if (known !== undefined && isUnchanged(known)) return known;
+    const read = { holder, length: holder.stack.length, last: holder.stack.at(-1) };
+    this.#stacks.set(holder, read);
+    return read;
+  }
+
   #marksOn(route: Route, method: string): Mark[] {
     const name = dispatchedMethod(route, method);
     const marks: Mark[] = [];
@@ -207,13 +219,16 @@ export class RouteLookups {
   }
 }
 
-/** Are the stacks that a look-up read still as they were? Each of Express's routers has a shape of its own, too. */
+/** Are the stacks that a look-up read still as they were? */
 export function isFresh(lookup: RouteLookup): boolean {
-  for (const { holder, length, last } of lookup.read) {
-    const stack = propertyOf(holder, "stack");
-    if (stack.length !== length || stack[length - 1] !== last) return false;
-  }
+  for (const read of lookup.read) if (!isUnchanged(read)) return false;
   return true;
+}
+
+/** Hot. Routers are few and stay, so that V8 knows their shapes: here a plain access is faster than `propertyOf`. */
+function isUnchanged({ holder, length, last }: ReadStack): boolean {
+  const { stack } = holder;
+  return stack.length === length && stack[length - 1] === last;
 }
 
 /** The path of a request as its app's own router sees it. */
@@ -247,6 +262,7 @@ function summarize(walk: Walk): RouteLookup {
     limits: limitsFor(walk.method, marks),
     answersOptions: ahead.length === 0 && walk.optionsRoutes > 0 && !walk.hasForeign,
     runs: new Map(),
+    defaults: undefined,
     read,
   };
 }
@@ -264,10 +280,6 @@ function startHere(walk: Walk): void {
   walk.start = walk.candidates.length;
   walk.optionsRoutes = 0;
   walk.hasForeign = false;
-}
-
-function remember(holder: Router | Route, walk: Walk): void {
-  walk.read.push({ holder, length: holder.stack.length, last: holder.stack.at(-1) });
 }
 
 /** Express enters a mount only at a path separator; Express 4 takes a dot for one. */

@@ -28,7 +28,7 @@ export function showDecisions({ core, req, res, state }: Shown): void {
   const isNearest = state.isAlone || nearestToItsEnd(req) === state;
   try {
     if (core.headers.enabled && isNearest) writeClassicHeaders(res, core.headers, shown, now);
-    writeStandardHeaders(res, core.headers.standard, isNearest ? shown : undefined, req);
+    writeStandardHeaders(res, core.headers, isNearest ? shown : undefined, state);
   } catch (error) {
     // Asked only now: on the way of every request `headersSent` would cost as much as a header.
     if (!res.headersSent) throw error;

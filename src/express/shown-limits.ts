@@ -27,5 +27,11 @@ export function isShowable({ role, verdict, bound }: RequestClaim): boolean {
 
 /** Every limit that counted for this request, of all limiters, in the order in which they were decided. */
 export function allShown(req: object): RequestClaim[] {
-  return statesOf(req).flatMap((state) => state.decided.filter(isShowable));
+  return statesOf(req).flatMap(shownIn);
+}
+
+/** The same of one limiter. Mostly these are all, and the list itself is given. */
+export function shownIn({ decided }: RequestState): readonly RequestClaim[] {
+  for (const claim of decided) if (!isShowable(claim)) return decided.filter(isShowable);
+  return decided;
 }

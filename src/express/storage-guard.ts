@@ -90,21 +90,9 @@ export class StorageGuard {
     } catch (error) {
       return this.#goOnWithFallback(claims, options, this.#failed(error));
     }
-    if (!isPromise(verdicts)) {
-      this.#decided(claims, mode, verdicts);
-      return verdicts;
-    }
-    const askedAt = performance.now();
-    return this.#deadlines.race(verdicts).then(
-      (decided) => {
-        this.#decided(claims, mode, decided);
-        return decided;
-      },
-      (error) => {
-        if (error instanceof DeadlinePassed) void this.#giveBackLate(claims, mode, verdicts);
-        return this.#goOnWithFallback(claims, options, this.#failed(error, askedAt));
-      },
-    );
+    if (isPromise(verdicts)) return this.#inTime(claims, options, verdicts);
+    this.#decided(claims, mode, verdicts);
+    return verdicts;
   }
 
   /** Asks without charging, as {@link hit} does. */
@@ -151,6 +139,24 @@ export class StorageGuard {
     this.#isClosed = true;
     clearTimeout(this.#probeTimer);
     this.#deadlines.close();
+  }
+
+  #inTime(
+    claims: readonly Claim[],
+    options: HitOptions,
+    verdicts: Promise<readonly Verdict[]>,
+  ): Promise<readonly Verdict[]> {
+    const askedAt = performance.now();
+    return this.#deadlines.race(verdicts).then(
+      (decided) => {
+        this.#decided(claims, options.mode, decided);
+        return decided;
+      },
+      (error) => {
+        if (error instanceof DeadlinePassed) void this.#giveBackLate(claims, options.mode, verdicts);
+        return this.#goOnWithFallback(claims, options, this.#failed(error, askedAt));
+      },
+    );
   }
 
   #ask<T>(call: (storage: Storage) => MaybePromise<T>, hasDeadline = true): MaybePromise<T> {

@@ -1,5 +1,7 @@
 /** The part of RFC 9651 (Structured Field Values) that rate limit headers need: lists of strings with integers. */
 
+import type { Milliseconds } from "../core/clock.js";
+
 /** The largest integer that a structured field can hold: 15 digits (RFC 9651, 3.3.1). */
 const MAX_INTEGER = 999_999_999_999_999;
 
@@ -19,4 +21,14 @@ export function sfItem(
   parameters: readonly { readonly key: string; readonly value: number }[],
 ): string {
   return parameters.reduce((item, { key, value }) => `${item};${key}=${sfInteger(value)}`, sfString(name));
+}
+
+/** A quota's window is a whole number of seconds, at least 1. */
+export function windowSeconds(windowMs: Milliseconds): number {
+  return Math.max(1, toSeconds(windowMs));
+}
+
+/** Rounded up. */
+export function toSeconds(ms: Milliseconds): number {
+  return Math.ceil(ms / 1000);
 }

@@ -317,6 +317,38 @@ describe("headers can be", () => {
     expect(left.map(({ name }) => name)).toEqual(names);
   });
 
+  it("the present draft's, of routes that share their last limit and no other, in turns", async () => {
+    const { app, limiter } = limitedApp(express, { standardHeaders: "ietf" });
+    const shared = limiter.sharedLimit("9/hour", { scope: "both" });
+    app.get("/a", limiter.limit("3/minute"), shared, ok);
+    app.get("/b", limiter.limit("4/minute", { name: "b" }), limiter.limit("5/minute"), shared, ok);
+    const server = await serve(app);
+    for (const used of [1, 2, 3]) {
+      expect(ietf((await server.get("/a")).headers)).toEqual({
+        policies: [
+          { name: "3-per-minute", q: 3, w: 60 },
+          { name: "9-per-hour", q: 9, w: 3600 },
+        ],
+        left: [
+          { name: "3-per-minute", r: 3 - used, t: 60 },
+          { name: "9-per-hour", r: 9 - 2 * used + 1, t: 3600 },
+        ],
+      });
+      expect(ietf((await server.get("/b")).headers)).toEqual({
+        policies: [
+          { name: "b", q: 4, w: 60 },
+          { name: "5-per-minute", q: 5, w: 60 },
+          { name: "9-per-hour", q: 9, w: 3600 },
+        ],
+        left: [
+          { name: "b", r: 4 - used, t: 60 },
+          { name: "5-per-minute", r: 5 - used, t: 60 },
+          { name: "9-per-hour", r: 9 - 2 * used, t: 3600 },
+        ],
+      });
+    }
+  });
+
   it("the present draft's, naming the same policies in the refusal's body", async () => {
     const { app, limiter } = limitedApp(express, {
       applicationLimits: "5 per hour",

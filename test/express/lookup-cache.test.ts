@@ -55,6 +55,36 @@ describe("the memory of look-ups", () => {
     expect(cache.forRequest(requestFor(app, "/users/1", "POST"))).not.toBe(first);
   });
 
+  it.each([
+    ["gets a layer more", (app: Express) => void app.get("/users/:id", (_req, res) => void res.send("2"))],
+    [
+      "gets another layer for one of its own",
+      (app: Express) => {
+        app.router.stack.pop();
+        app.get("/users/:name", (_req, res) => void res.send("2"));
+      },
+    ],
+    [
+      "gets another list of layers",
+      (app: Express) => {
+        app.router.stack = [...app.router.stack, ...app.router.stack];
+      },
+    ],
+    [
+      "has a route that gets a handler more",
+      (app: Express) => void app.router.stack[0]?.route?.get((_req, res) => void res.send("2")),
+    ],
+  ])("looks a known path up again once a router %s", (_what, change) => {
+    const [app, cache] = [appWithRoutes(), new LookupCache(new Marks())];
+    const first = cache.forRequest(requestFor(app, "/users/1"));
+    expect(cache.forRequest(requestFor(app, "/users/1"))).toBe(first);
+    change(app);
+    const second = cache.forRequest(requestFor(app, "/users/1"));
+    expect(second).not.toBe(first);
+    expect(cache.forRequest(requestFor(app, "/users/1"))).toBe(second);
+    expect(cache.forRequest(requestFor(app, "/users/2"))).toBe(second);
+  });
+
   it("knows a path after thousands of others have come", () => {
     const [app, cache] = [appWithRoutes(), new LookupCache(new Marks())];
     const asked = matchesAsked(app);
