@@ -4,13 +4,8 @@ import { ConfigurationError, StorageError } from "../core/errors.js";
 import type { Charge, Claim, HitOptions, Storage } from "../core/storage.js";
 import type { Verdict } from "../core/strategy.js";
 import { isPromise, type MaybePromise } from "../core/when-ready.js";
+import { CircuitBreaker, type OutageEvents } from "./circuit-breaker.js";
 import { DeadlinePassed, Deadlines } from "./deadlines.js";
-
-/** What the guard tells. */
-export interface GuardEvents {
-  lost(error: StorageError): void;
-  recovered(): void;
-}
 
 /** Options of {@link StorageGuard}. */
 export interface GuardOptions {
@@ -22,17 +17,8 @@ export interface GuardOptions {
   readonly timeoutMs: Milliseconds;
   /** What a probe charges: only a storage that can write is back. */
   readonly probe: Claim;
-  readonly events: GuardEvents;
+  readonly events: OutageEvents;
 }
-
-/** Failures in a row after which the storage is not asked any more; one that hangs is not asked again at once. */
-const FAILURES_TO_OPEN = 3;
-const FIRST_PROBE_MS = 1000;
-const LAST_PROBE_MS = 32_000;
-
-/** A storage that was lost so often within this time is believed to be back only by a probe: no flood of events. */
-const FLAPPING_MS = 10_000;
-const MOST_LOSSES = 3;
 
 const NO_VERDICTS: readonly Verdict[] = [];
 
@@ -40,28 +26,18 @@ const NO_VERDICTS: readonly Verdict[] = [];
  * Stands between requests and a storage that may be slow, dead or back again.
  *
  * Every call has a deadline; a hit whose answer comes after it is given back. When the storage is lost, requests
- * go to the fallback, or fail at once, while a probe in the background asks 1, 2, 4, … 32 seconds apart whether
- * it is back. Loss and recovery are told once each.
+ * go to the fallback, or fail at once, until it is back. Loss and recovery are told once each.
  */
 export class StorageGuard {
   readonly storage: Storage;
   readonly fallback: Storage | undefined;
   readonly #fallbackInherits: boolean;
   readonly #deadlines: Deadlines;
-  readonly #events: GuardEvents;
+  readonly #breaker: CircuitBreaker;
   readonly #timeoutMs: Milliseconds;
   readonly #probeClaim: Claim;
   readonly #hitOptions: Readonly<Record<HitOptions["mode"], HitOptions>>;
   readonly #decidedByFallback = new WeakSet<readonly Verdict[]>();
-  #failures = 0;
-  #isOpen = false;
-  #isTold = false;
-  /** How often it was lost without a longer time of health between. */
-  #losses = 0;
-  #recoveredAt = Number.NEGATIVE_INFINITY;
-  #isClosed = false;
-  #lastError: StorageError | undefined;
-  #probeTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: GuardOptions) {
     const { timeoutMs } = options;
@@ -70,20 +46,21 @@ export class StorageGuard {
     this.#fallbackInherits = options.fallbackInherits;
     this.#timeoutMs = timeoutMs;
     this.#deadlines = new Deadlines(timeoutMs);
-    this.#events = options.events;
+    this.#breaker = new CircuitBreaker({ events: options.events, probe: () => this.#isThere() });
     this.#probeClaim = options.probe;
     this.#hitOptions = { all: { mode: "all", timeoutMs }, each: { mode: "each", timeoutMs } };
   }
 
   /** The storage has failed and was not seen well since. */
   get isLost(): boolean {
-    return this.#failures > 0;
+    return this.#breaker.isLost;
   }
 
   /** Decides a list, by the fallback if there is one and the storage fails. Fails with `StorageError` only. */
   hit(claims: readonly Claim[], mode: HitOptions["mode"]): MaybePromise<readonly Verdict[]> {
     const options = this.#hitOptions[mode];
-    if (this.#isOpen) return this.#goOnWithFallback(claims, options, this.#lastError ?? this.#lost());
+    const { reason } = this.#breaker;
+    if (reason !== undefined) return this.#goOnWithFallback(claims, options, reason);
     let verdicts: MaybePromise<readonly Verdict[]>;
     try {
       verdicts = this.storage.hit(claims, options);
@@ -103,7 +80,7 @@ export class StorageGuard {
   /** Gives charges back to the storage that made them. A storage that is lost has lost them. */
   refund(charges: readonly Charge[], decidedIn: readonly Verdict[]): MaybePromise<void> {
     const storage = this.#decidedByFallback.has(decidedIn) ? this.fallback : this.storage;
-    if (storage === undefined || (storage === this.storage && this.#isOpen)) return;
+    if (storage === undefined || (storage === this.storage && this.#breaker.reason !== undefined)) return;
     return this.#quietly(() => storage.refund(charges));
   }
 
@@ -136,8 +113,7 @@ export class StorageGuard {
   }
 
   close(): void {
-    this.#isClosed = true;
-    clearTimeout(this.#probeTimer);
+    this.#breaker.close();
     this.#deadlines.close();
   }
 
@@ -160,8 +136,9 @@ export class StorageGuard {
   }
 
   #ask<T>(call: (storage: Storage) => MaybePromise<T>, hasDeadline = true): MaybePromise<T> {
-    if (this.#isOpen && this.fallback !== undefined) return call(this.fallback);
-    if (this.#isOpen) throw this.#lastError;
+    const { reason } = this.#breaker;
+    if (reason !== undefined && this.fallback !== undefined) return call(this.fallback);
+    if (reason !== undefined) throw reason;
     const askedAt = performance.now();
     try {
       const answer = call(this.storage);
@@ -224,61 +201,21 @@ export class StorageGuard {
 
   /**
    * Notes a failure. A storage may keep the same deadline itself, and its error may be here first: the time tells.
-   * A storage that cannot be (a package is missing) is no outage: that error is thrown as it is. What was asked
-   * before the storage came back, and waited too long for that, is no new loss.
+   * A storage that cannot be (a package is missing) is no outage: that error is thrown as it is.
    */
   #failed(cause: unknown, askedAt = performance.now()): StorageError {
     if (cause instanceof ConfigurationError) throw cause;
     const error = toStorageError(cause, this.storage.name, this.#timeoutMs);
-    if (askedAt < this.#recoveredAt) return error;
     const tookMs = performance.now() - askedAt;
     const isTimeout = cause instanceof DeadlinePassed || tookMs >= this.#timeoutMs * 0.9;
-    this.#lastError = error;
-    this.#failures++;
-    if (isTimeout || this.#failures >= FAILURES_TO_OPEN) this.#isOpen = true;
-    if (!this.#isTold) {
-      this.#isTold = true;
-      this.#losses = performance.now() - this.#recoveredAt > FLAPPING_MS ? 1 : this.#losses + 1;
-      this.#events.lost(error);
-      this.#probeLater(FIRST_PROBE_MS);
-    }
+    this.#breaker.failed({ error, askedAt, isTimeout });
     return error;
-  }
-
-  #lost(): StorageError {
-    return new StorageError(`The ${this.storage.name} storage is not there.`);
   }
 
   /** A refusal says nothing about a storage that was lost: a server that cannot write can still refuse. */
   #decided(claims: readonly Claim[], mode: HitOptions["mode"], verdicts: readonly Verdict[]): void {
-    if (this.#failures === 0) return;
-    if (!chargesOf(claims, verdicts, mode).some(({ claim }) => claim.cost > 0)) return;
-    this.#failures = 1;
-    if (this.#losses <= MOST_LOSSES) this.#recovered();
-  }
-
-  #recovered(): void {
-    this.#failures = 0;
-    this.#recoveredAt = performance.now();
-    this.#isOpen = false;
-    this.#isTold = false;
-    this.#lastError = undefined;
-    clearTimeout(this.#probeTimer);
-    this.#events.recovered();
-  }
-
-  #probeLater(delayMs: Milliseconds): void {
-    clearTimeout(this.#probeTimer);
-    if (this.#isClosed) return;
-    this.#probeTimer = setTimeout(() => void this.#probe(delayMs), delayMs);
-    this.#probeTimer.unref?.();
-  }
-
-  async #probe(delayMs: Milliseconds): Promise<void> {
-    const isBack = await this.#isThere();
-    if (this.#failures === 0) return;
-    if (isBack) this.#recovered();
-    else this.#probeLater(Math.min(delayMs * 2, LAST_PROBE_MS));
+    if (!this.#breaker.isLost) return;
+    if (chargesOf(claims, verdicts, mode).some(({ claim }) => claim.cost > 0)) this.#breaker.succeeded();
   }
 
   async #isThere(): Promise<boolean> {
