@@ -142,7 +142,8 @@ export class Counters {
       return windowRefuses(policy, before, endsAt, cost, now);
     }
     if (slot >= 0 && count > 0) {
-      segment.setValue(slot, count, endsAt);
+      if (isOpen) segment.setNumber(slot, count);
+      else segment.setValue(slot, count, endsAt);
       if (segment.has(slot, HAS_REFUSED)) segment.flag(slot, HAS_REFUSED, false);
     } else if (count > 0) {
       const seat = this.#seat(spot, count / amount, now);

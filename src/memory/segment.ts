@@ -108,6 +108,11 @@ export class Segment {
     return this.#doubles[slot * DOUBLES + EXPIRY] ?? 0;
   }
 
+  /** The number alone: what is counted in a window that is open does not move its end. */
+  setNumber(slot: number, value: number): void {
+    this.#words[slot * WIDTH + VALUE] = value;
+  }
+
   /** A whole number from 0 to 2^32 - 1, and an instant. */
   setValue(slot: number, value: number, expiresAt: StorageInstant): void {
     this.#words[slot * WIDTH + VALUE] = value;
