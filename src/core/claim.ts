@@ -43,7 +43,7 @@ export class KeyedClaim implements NamedClaim {
 }
 
 /**
- * A claim of one limit on a client that was named by hand. It escapes the name only when a storage asks for it.
+ * A claim of one limit on a client that was named by hand. It escapes the name when a storage asks for it, once.
  *
  * Made for every hit outside HTTP, and so as small as can be.
  */
@@ -53,6 +53,7 @@ export class ClientClaim implements NamedClaim {
   readonly who: string;
   readonly scope: string;
   readonly cost: number;
+  #owner: string | undefined;
 
   constructor(policy: Policy, place: KeyPlace, who: string, scope: string, cost: number) {
     this.policy = policy;
@@ -71,7 +72,8 @@ export class ClientClaim implements NamedClaim {
   }
 
   get owner(): string {
-    return escapeKeyPart(this.who);
+    this.#owner ??= escapeKeyPart(this.who);
+    return this.#owner;
   }
 
   get key(): string {

@@ -18,7 +18,8 @@ export function itemKey(key: string): string {
 }
 
 /** The same for all claims of one client, in every process: a number from 0 to 2^32 - 1. */
-export function clientHash(claim: Claim, owner: string | undefined): number {
+export function clientHash(claim: Claim): number {
+  const { owner } = claim;
   return owner === undefined ? hashOfTag(claim.key) : hashText(owner);
 }
 
@@ -26,9 +27,9 @@ export function clientHash(claim: Claim, owner: string | undefined): number {
 export class ItemKeys {
   #safePlace: KeyPlace | undefined;
 
-  /** Hot: takes the claim's owner from the caller, since a claim may escape it anew each time. */
-  of(claim: Claim, owner: string | undefined): string {
-    const { place } = claim;
+  /** Hot. */
+  of(claim: Claim): string {
+    const { place, owner } = claim;
     if (place === undefined || owner === undefined) return itemKey(claim.key);
     const key = place.keyOf(owner);
     if (place === this.#safePlace && key.length <= LONGEST_KEY && SAFE.test(owner)) return key;

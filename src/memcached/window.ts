@@ -31,11 +31,10 @@ export class Windows {
   /** The window of the claim's key at that instant. */
   at(claim: Claim, instant: StorageInstant): Window {
     const windowMs = this.#windowMs;
-    const { owner } = claim;
-    const phaseMs = Math.floor((clientHash(claim, owner) / 2 ** 32) * windowMs);
+    const phaseMs = Math.floor((clientHash(claim) / 2 ** 32) * windowMs);
     const number = Math.floor((instant + phaseMs) / windowMs);
     const startsAt = number * windowMs - phaseMs;
-    const base = this.#keys.of(claim, owner);
+    const base = this.#keys.of(claim);
     return { key: base + this.#numberText(number), base, number, startsAt, endsAt: startsAt + windowMs };
   }
 

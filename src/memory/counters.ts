@@ -7,7 +7,7 @@ import type { SlotTable } from "./slot-table.js";
 import { Upkeep } from "./upkeep.js";
 import { verdictOf, windowHasRoom, windowRefuses } from "./verdicts.js";
 
-/** How many slots are looked at, on each new key, for counters that expired. */
+/** How many slots are swept for each new key, in time. */
 const SLOTS_SWEPT_PER_NEW_KEY = 4;
 
 /**
@@ -142,7 +142,8 @@ export class Counters {
       return windowRefuses(policy, before, endsAt, cost, now);
     }
     if (slot >= 0 && count > 0) {
-      segment.setValue(slot, count, endsAt);
+      if (isOpen) segment.setNumber(slot, count);
+      else segment.setValue(slot, count, endsAt);
       if (segment.has(slot, HAS_REFUSED)) segment.flag(slot, HAS_REFUSED, false);
     } else if (count > 0) {
       const seat = this.#seat(spot, count / amount, now);
@@ -215,7 +216,7 @@ export class Counters {
   /** Gives the spot's counter a slot. Its value is to be written, before anything else happens. */
   #seat({ place, low, high, slot: notFound }: Spot, debt: number, now: StorageInstant): number {
     const table = this.#table;
-    const slot = table.reserve(~notFound, low, high, now);
+    const slot = table.reserve(this.#segment, ~notFound, low, high, now);
     if (table.size >= this.#maxKeys) this.upkeep.makeRoom(debt, now);
     this.#segment = table.segmentOf(high);
     this.#segment.take(slot, low, high, this.#places.join(place));

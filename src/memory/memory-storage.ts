@@ -161,7 +161,7 @@ export class MemoryStorage implements Storage {
   #sweepSlice(): boolean {
     const now = this.#time.now();
     for (let i = 0; i < SEGMENTS_SWEPT_PER_SLICE; i++) {
-      this.#counters.upkeep.sweep(Number.POSITIVE_INFINITY, now);
+      this.#counters.upkeep.sweepSegment(now);
     }
     return this.#table.segments.length > 1;
   }

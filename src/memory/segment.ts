@@ -34,6 +34,10 @@ export class Segment {
   /** Slots that are not empty, and those among them that hold a counter. */
   used = 0;
   held = 0;
+  /** No counter in it expires before this instant. */
+  earliestExpiryAt: StorageInstant = Number.POSITIVE_INFINITY;
+  /** So many slots may be used. */
+  #mostUsed: number;
   /** Two views of the same memory. */
   #words: Int32Array;
   #doubles: Float64Array;
@@ -41,6 +45,7 @@ export class Segment {
   constructor(capacity: number, depth: number) {
     this.depth = depth;
     this.capacity = capacity;
+    this.#mostUsed = mostUsedOf(capacity);
     this.#words = new Int32Array(capacity * WIDTH);
     this.#doubles = new Float64Array(this.#words.buffer);
   }
@@ -51,7 +56,7 @@ export class Segment {
 
   /** No slot may be taken any more: time for more slots, or fewer dead ones. */
   get isFull(): boolean {
-    return this.used >= Math.floor(this.capacity * HIGHEST_LOAD);
+    return this.used >= this.#mostUsed;
   }
 
   /**
@@ -103,10 +108,16 @@ export class Segment {
     return this.#doubles[slot * DOUBLES + EXPIRY] ?? 0;
   }
 
+  /** The number alone: what is counted in a window that is open does not move its end. */
+  setNumber(slot: number, value: number): void {
+    this.#words[slot * WIDTH + VALUE] = value;
+  }
+
   /** A whole number from 0 to 2^32 - 1, and an instant. */
   setValue(slot: number, value: number, expiresAt: StorageInstant): void {
     this.#words[slot * WIDTH + VALUE] = value;
     this.#doubles[slot * DOUBLES + EXPIRY] = expiresAt;
+    if (expiresAt < this.earliestExpiryAt) this.earliestExpiryAt = expiresAt;
   }
 
   /** Seats a counter in a slot that holds none. */
@@ -130,9 +141,9 @@ export class Segment {
     to.capacity = this.capacity;
     to.#words = this.#words;
     to.#doubles = this.#doubles;
-    this.used = 0;
-    this.held = 0;
+    this.#empty(to);
     this.capacity = capacity;
+    this.#mostUsed = mostUsedOf(capacity);
     this.#words = new Int32Array(capacity * WIDTH);
     this.#doubles = new Float64Array(this.#words.buffer);
   }
@@ -142,8 +153,7 @@ export class Segment {
     if (to.bytes < this.bytes) to.moveOut(to, this.capacity);
     to.capacity = this.capacity;
     to.#words.set(this.#words);
-    this.used = 0;
-    this.held = 0;
+    this.#empty(to);
     this.#words.fill(0);
   }
 
@@ -174,6 +184,7 @@ export class Segment {
     }
     this.used += adopted;
     this.held += adopted;
+    this.earliestExpiryAt = Math.min(this.earliestExpiryAt, from.earliestExpiryAt);
     return adopted;
   }
 
@@ -189,4 +200,16 @@ export class Segment {
   #mark(slot: number): number {
     return this.#words[slot * WIDTH + MARK] ?? EMPTY;
   }
+
+  /** What was here is there now. */
+  #empty(to: Segment): void {
+    to.earliestExpiryAt = this.earliestExpiryAt;
+    this.earliestExpiryAt = Number.POSITIVE_INFINITY;
+    this.used = 0;
+    this.held = 0;
+  }
+}
+
+function mostUsedOf(capacity: number): number {
+  return Math.floor(capacity * HIGHEST_LOAD);
 }

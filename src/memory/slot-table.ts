@@ -67,9 +67,11 @@ export class SlotTable {
     return segment;
   }
 
-  /** The slot for a newcomer for which `find` offered this one: there, unless its segment is full. */
-  reserve(offered: number, low: number, high: number, now: StorageInstant): number {
-    const segment = this.segmentOf(high);
+  /**
+   * The slot for a newcomer for which `find` offered this one: there, unless its segment is full. Then the
+   * newcomer's segment may be another one.
+   */
+  reserve(segment: Segment, offered: number, low: number, high: number, now: StorageInstant): number {
     if (!segment.isFull || !segment.isEmpty(offered)) return offered;
     this.#layOutAnew(segment, high, now);
     return ~this.segmentOf(high).find(low, high, NO_FAMILY);
@@ -82,6 +84,19 @@ export class SlotTable {
     segment.leave(slot);
     this.size--;
     this.changes++;
+  }
+
+  /** Forgets what has expired in a segment. Costs nothing where nothing can have. */
+  releaseExpired(segment: Segment, now: StorageInstant): void {
+    if (segment.earliestExpiryAt > now) return;
+    let earliestAt = Number.POSITIVE_INFINITY;
+    for (let slot = 0; slot < segment.capacity; slot++) {
+      if (!segment.isHeld(slot)) continue;
+      const expiresAt = segment.expiresAt(slot);
+      if (expiresAt <= now) this.release(segment, slot);
+      else if (expiresAt < earliestAt) earliestAt = expiresAt;
+    }
+    segment.earliestExpiryAt = earliestAt;
   }
 
   /** Gives back what a segment needs no more, or all of them when nothing is held. */
@@ -114,9 +129,7 @@ export class SlotTable {
 
   /** Drops what has expired; then more slots, fewer, or a second segment, as what is left asks for. */
   #layOutAnew(segment: Segment, high: number, now: StorageInstant): void {
-    for (let slot = 0; slot < segment.capacity; slot++) {
-      if (segment.isHeld(slot) && segment.expiresAt(slot) <= now) this.release(segment, slot);
-    }
+    this.releaseExpired(segment, now);
     const { held, capacity } = segment;
     if (held <= capacity * 0.7 && held >= capacity * 0.5) {
       segment.copyOut(this.#scratch);

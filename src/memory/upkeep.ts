@@ -9,13 +9,16 @@ const CANDIDATES = 16;
 /** So many are looked at when the first ones all matter more than the newcomer. */
 const MOST_CANDIDATES = 256;
 
-/** A hand that goes round all slots: it clears away what has expired, and makes room when there is none. */
+/** Clears away what has expired, and makes room when there is none. One hand goes round for each. */
 export class Upkeep {
   readonly #table: SlotTable;
   /** Of its own: the newcomer's state is read while candidates are. */
   readonly #states: SlotStates;
+  /** The segment that is swept next, and how many slots may be swept. */
+  #sweptIndex = 0;
+  #slotsDue = 0;
+  /** The next slot that may have to make room. */
   #segmentIndex = 0;
-  /** The next one. */
   #slot = 0;
   #evicted = 0;
 
@@ -29,18 +32,27 @@ export class Upkeep {
     return this.#evicted;
   }
 
-  /** Passes so many slots. Shrinks a segment that it leaves nearly empty. */
+  /**
+   * So many slots more are due; once they make a whole segment, it is swept in one go.
+   *
+   * Hot: slot by slot, each new key would wait for memory that nothing else has read for long.
+   */
   sweep(slots: number, now: StorageInstant): void {
-    const segment = this.#segment();
-    const end = Math.min(this.#slot + slots, segment.capacity);
-    for (let slot = this.#slot; slot < end; slot++) {
-      if (isExpired(segment, slot, now)) this.#table.release(segment, slot);
-    }
-    this.#slot = end;
-    if (end < segment.capacity) return;
-    this.#slot = 0;
-    this.#segmentIndex++;
+    this.#slotsDue += slots;
+    if (this.#slotsDue < this.#sweptNext().capacity) return;
+    this.#slotsDue = 0;
+    this.sweepSegment(now);
+  }
+
+  /**
+   * Drops what has expired in the next segment, and shrinks one that has been nearly empty since the last
+   * round: where keys come back as soon as they went, memory is not given away to be asked for again.
+   */
+  sweepSegment(now: StorageInstant): void {
+    const segment = this.#sweptNext();
+    this.#sweptIndex = this.#sweptIndex + 1 < this.#table.segments.length ? this.#sweptIndex + 1 : 0;
     this.#table.shrink(segment);
+    this.#table.releaseExpired(segment, now);
   }
 
   /** Drops the first expired counter that the hand meets, else of some the one that matters least. */
@@ -74,6 +86,10 @@ export class Upkeep {
     return segment.has(slot, HAS_REFUSED) ? 1 + debt : debt;
   }
 
+  #sweptNext(): Segment {
+    return this.#table.segments[this.#sweptIndex] ?? this.#table.segmentOf(0);
+  }
+
   /** The segment in which the next slot is. */
   #segment(): Segment {
     const { segments } = this.#table;
@@ -85,8 +101,4 @@ export class Upkeep {
     if (segment === undefined) throw new RangeError("The table has no segment.");
     return segment;
   }
-}
-
-function isExpired(segment: Segment, slot: number, now: StorageInstant): boolean {
-  return segment.isHeld(slot) && segment.expiresAt(slot) <= now;
 }

@@ -43,7 +43,7 @@ export function isSameGroup(a: Claim, b: Claim): boolean {
   return (a.place === b.place || a.place.counterText === b.place.counterText) && isSameOwner(a, b);
 }
 
-/** An owner may be escaped anew each time when it is asked for: the client is enough to tell. */
+/** Where a client is told, nobody has to escape it yet. */
 function isOwned(claim: Claim): boolean {
   return claim.client !== undefined || claim.owner !== undefined;
 }
