@@ -8,7 +8,7 @@ import { addresses } from "./lib/keys.js";
 import { AMOUNT, HOUR_MS, limitText, WINDOWS } from "./lib/limits.js";
 import { figure, publish, skip } from "./lib/report.js";
 import { isInstalled, startMemcached } from "./lib/servers.js";
-import { measureStores, storeTables, timesTheBest } from "./lib/store-bench.js";
+import { measureStores, oneAfterTheOther, storeTables, timesTheBest } from "./lib/store-bench.js";
 import { importEntry, importRoot } from "./lib/subject.js";
 
 const NAMES = {
@@ -73,12 +73,6 @@ function rateLimiterFlexible(client) {
       decide: oneAfterTheOther(three.map((limiter) => (key) => limiter.consume(key))),
     },
   ];
-}
-
-function oneAfterTheOther(steps) {
-  return async (key) => {
-    for (const step of steps) await step(key);
-  };
 }
 
 async function run(entry) {

@@ -6,7 +6,7 @@ import flexible from "rate-limiter-flexible";
 import { AMOUNT, HOUR_MS, limitText, WINDOWS } from "./lib/limits.js";
 import { figure, publish, skip } from "./lib/report.js";
 import { isInstalled, startRedis } from "./lib/servers.js";
-import { measureStores, storeTables, timesTheBest } from "./lib/store-bench.js";
+import { measureStores, oneAfterTheOther, storeTables, timesTheBest } from "./lib/store-bench.js";
 import { importEntry, importRoot } from "./lib/subject.js";
 
 const COUNT = `local out = {}
@@ -92,13 +92,6 @@ function rateLimiterFlexible(client) {
     },
     { name: NAMES.union3, decide: (key) => union.consume(key) },
   ];
-}
-
-/** Limits that stand one behind the other, as middleware does. */
-function oneAfterTheOther(steps) {
-  return async (key) => {
-    for (const step of steps) await step(key);
-  };
 }
 
 async function run(entry) {

@@ -8,6 +8,13 @@ import { median, over, ratio } from "./stats.js";
 
 const keys = addresses(10_000);
 
+/** Limits that stand one behind the other, as middleware does. */
+export function oneAfterTheOther(steps) {
+  return async (key) => {
+    for (const step of steps) await step(key);
+  };
+}
+
 /** One table for each number of calls in flight; a candidate is `{ name, decide(key) }`. */
 export async function measureStores(server, candidates, inFlights) {
   const byLoad = new Map();
