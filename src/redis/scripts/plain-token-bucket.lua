@@ -30,10 +30,12 @@ local function plain_token_bucket()
       local policy = policies[i]
       local entry, ticks_per_ms, taken = policy.entry, policy.ticks_per_ms, policy.cost * policy.ticks_per_token
       if group[entry] ~= policy.id then entry = find(group, policy) end
-      local empty = now * ticks_per_ms + policy.capacity * policy.ticks_per_token
-      local is_healed = refill(group, entry, now * ticks_per_ms, empty, ceil(empty / ticks_per_ms))
+      local now_ticks, capacity_ticks = now * ticks_per_ms, policy.capacity * policy.ticks_per_token
+      local empty = now_ticks + capacity_ticks
+      local is_healed = refill(group, entry, now_ticks, empty, ceil(empty / ticks_per_ms))
       local ends_at, full_at = group[entry + 1], group[entry + 2]
-      if all_fit and (taken > empty - full_at or policy.amount == 0) then
+      -- `empty - full_at` would be rounded otherwise than where the verdict is made, which has to come out the same.
+      if all_fit and (taken > capacity_ticks - (full_at - now_ticks) or policy.amount == 0) then
         all_fit = false
         take_back(group, policies, i - 1)
       end

@@ -16,7 +16,7 @@ local function make_token_bucket()
     elseif full_at > empty or ends_at > latest_end_at then
       full_at, ends_at, counter.is_healed = min(full_at, empty), min(ends_at, latest_end_at), true
     end
-    policy.now_ticks, policy.empty = now_ticks, empty
+    policy.now_ticks = now_ticks
     counter.ends_at, counter.full_at, counter.refunded = ends_at, max(full_at, now_ticks), refunded
   end
 
@@ -28,7 +28,7 @@ local function make_token_bucket()
 
   function token_bucket.test(counter, cost)
     local policy = counter.policy
-    local available_ticks = policy.empty - counter.full_at
+    local available_ticks = policy.capacity * policy.ticks_per_token - (counter.full_at - policy.now_ticks)
     local tokens = floor(available_ticks / policy.ticks_per_token)
     local allowed = cost * policy.ticks_per_token <= available_ticks and policy.amount > 0
     local reset_after_ms = tokens == policy.capacity and 0 or wait_for(tokens + 1, available_ticks, policy)
