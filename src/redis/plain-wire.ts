@@ -112,7 +112,10 @@ function decodePlainHits(
         continue;
       }
       const claims = claimsAt(questions, answers.length);
-      answers.push(verdictsOf(claims, shape, { reply, at, now, isCharged: outcome === CHARGED }));
+      const verdicts = verdictsOf(claims, shape, { reply, at, now, isCharged: outcome === CHARGED });
+      // What charged nothing must not pass, whatever the steps make of it.
+      if (outcome !== CHARGED && verdicts.every(isAllowed)) throw new TypeError("It refused what has room.");
+      answers.push(verdicts);
       at += shape.answerBytes;
     }
   }
@@ -150,4 +153,8 @@ function verdictsOf(
     verdicts[i] = reader(claims[i] as Claim, { endsAt, first, second, now, isCharged });
   }
   return verdicts;
+}
+
+function isAllowed({ allowed }: Verdict): boolean {
+  return allowed;
 }
