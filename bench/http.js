@@ -7,9 +7,15 @@ import { number, spread, table, times } from "./lib/markdown.js";
 import { choose, passedOn } from "./lib/options.js";
 import { figure, publish, skip } from "./lib/report.js";
 import { isInstalled } from "./lib/servers.js";
-import { median, minus, ratio } from "./lib/stats.js";
+import { quantile, ratio } from "./lib/stats.js";
 
 const CONNECTIONS = 50;
+
+/**
+ * Rounds differ by more than what a limiter costs, and all that disturbs them makes them dearer: the cheapest quarter
+ * of many short ones is compared.
+ */
+const UNDISTURBED = 0.25;
 
 const all = [
   { name: "bare Express", id: "bare", limits: 1 },
@@ -50,19 +56,19 @@ async function underLoad(server, seconds) {
 async function run() {
   const servers = await Promise.all(candidates.map(start));
   for (const server of servers) await underLoad(server, choose(3, 1));
-  // Many short rounds: what disturbs one of them is gone in the next, and a median of few would still show it.
-  const measured = await alternate(servers, choose(21, 1), (server) => underLoad(server, 1));
+  const measured = await alternate(servers, choose(31, 1), (server) => underLoad(server, 1));
   for (const { child } of servers) child.disconnect();
 
   const bare = measured.get(BARE);
-  const added = (name) => minus(measured.get(name).cpuUs, bare.cpuUs);
+  const undisturbed = (name) => quantile(measured.get(name).cpuUs, UNDISTURBED);
+  const added = (name) => undisturbed(name) - undisturbed(BARE);
   const rows = candidates.map(({ name }) => {
     const { perSecond, cpuUs } = measured.get(name);
-    const over = name === BARE ? "-" : spread(added(name), 1);
+    const over = name === BARE ? "-" : number(added(name), 1);
     return [name, spread(perSecond), times(ratio(perSecond, bare.perSecond)), spread(cpuUs, 1), over];
   });
   // Less than a microsecond is noise, and no divisor.
-  const [ours, floor, peer] = [OURS, FLOOR, PEER].map((name) => Math.max(1, median(added(name))));
+  const [ours, floor, peer] = [OURS, FLOOR, PEER].map((name) => Math.max(1, added(name)));
   const beside = (other) => ({ text: `${number(ours, 1)} µs beside ${number(other, 1)} µs` });
   await publish({
     markdown: table(["", "requests per second", "of bare", "server's CPU µs per request", "over bare"], rows),
