@@ -279,3 +279,17 @@ describe("a value's expiry", () => {
     for (const one of claims) expect(await client.pttl(storedKey(one))).not.toBe(-1);
   });
 });
+
+test("a counter full of limits that have ended takes others", async () => {
+  let now = 1000;
+  const storage = openStorage(client, { denyCacheMs: 0, clock: { now: () => now } });
+  const list = (seconds: number) =>
+    Array.from({ length: 1000 }, (_, i) =>
+      claim(policy("fixed-window", 2 + i, seconds, "second"), { who: "ann" }),
+    );
+  await storage.hit(list(1), ALL_OR_NOTHING);
+  now += 1500;
+  for (const one of list(3).slice(0, 3)) {
+    expect((await storage.hit([one], ALL_OR_NOTHING))[0]?.allowed).toBe(true);
+  }
+});

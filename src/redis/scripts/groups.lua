@@ -12,6 +12,7 @@ local HEADER_NUMBERS, ENTRY_NUMBERS = 2, 4
 local FIRST_ENTRY = HEADER_NUMBERS + 1
 -- More would not fit on Lua's stack. They end by themselves, so it takes as many different limits at the same time.
 local MOST_ENTRIES = 1000
+local MOST_BYTES_UNCROWDED = HEADER_BYTES + MOST_ENTRIES / 2 * ENTRY_BYTES
 -- In a large call not every key's expiry is looked at, but as many; which ones changes with the time.
 local MOST_EXPIRIES_LOOKED_AT = 4
 
@@ -32,6 +33,26 @@ local function meet(bytes)
   return made
 end
 
+-- Only the entries that are still state; and when the last of them ends.
+local function live_part(group)
+  local live, latest_end_at, numbers = { MARK, 0 }, 0, HEADER_NUMBERS
+  for entry = FIRST_ENTRY, #group, ENTRY_NUMBERS do
+    local ends_at, first, second = group[entry + 1], group[entry + 2], group[entry + 3]
+    if ends_at > now and (first > 0 or second > 0) then
+      live[numbers + 1], live[numbers + 2], live[numbers + 3], live[numbers + 4] = group[entry], ends_at, first, second
+      latest_end_at, numbers = max(latest_end_at, ends_at), numbers + ENTRY_NUMBERS
+    end
+  end
+  return live, latest_end_at
+end
+
+-- In a crowded value what has ended makes room at once: it would not before the value is written anew.
+local function without_ended(group)
+  local live = live_part(group)
+  live[1], live[2] = #live == #group and MARK or NO_MARK, group[2]
+  return live
+end
+
 -- The numbers of a stored text; of none, or of one that was not written here, those of an empty group.
 local function group_of(text)
   if not text then return { NO_MARK, 0 } end
@@ -43,7 +64,7 @@ local function group_of(text)
   if group[1] ~= MARK then return { NO_MARK, 0 } end
   -- Behind the numbers stands where reading stopped.
   group[numbers_of_bytes[bytes] + 1] = nil
-  return group
+  return bytes > MOST_BYTES_UNCROWDED and without_ended(group) or group
 end
 
 -- The place of a limit's entry; nil when it has none.
@@ -60,19 +81,6 @@ local function add_entry(group, id)
   if entry > MOST_ENTRIES * ENTRY_NUMBERS then error("express-limits: one counter has too many limits") end
   group[1], group[entry], group[entry + 1], group[entry + 2], group[entry + 3] = NO_MARK, id, 0, 0, 0
   return entry
-end
-
--- Only the entries that are still state; and when the last of them ends.
-local function live_part(group)
-  local live, latest_end_at, numbers = { MARK, 0 }, 0, HEADER_NUMBERS
-  for entry = FIRST_ENTRY, #group, ENTRY_NUMBERS do
-    local ends_at, first, second = group[entry + 1], group[entry + 2], group[entry + 3]
-    if ends_at > now and (first > 0 or second > 0) then
-      live[numbers + 1], live[numbers + 2], live[numbers + 3], live[numbers + 4] = group[entry], ends_at, first, second
-      latest_end_at, numbers = max(latest_end_at, ends_at), numbers + ENTRY_NUMBERS
-    end
-  end
-  return live, latest_end_at
 end
 
 local function bytes_of(group)

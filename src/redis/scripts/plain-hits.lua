@@ -97,12 +97,11 @@ end
 
 -- A call may fail for more limits than a value holds, and that only before anything is written.
 local MOST_ALONE = MOST_ENTRIES / 2
-local MOST_BYTES_ALONE = HEADER_BYTES + MOST_ALONE * ENTRY_BYTES
 
 local function is_any_crowded()
   for place = 1, #texts do
     local text = texts[place]
-    if text and #text > MOST_BYTES_ALONE then return true end
+    if text and #text > MOST_BYTES_UNCROWDED then return true end
   end
   return false
 end
