@@ -22,7 +22,8 @@ local function plain_fixed_window()
         group[entry + 1], ends_at, is_healed = latest_end_at, latest_end_at, true
       end
       local spent = count + policy.cost
-      if spent > policy.most and all_fit then
+      -- A count that is no number fits nowhere.
+      if not (spent <= policy.most) and all_fit then
         all_fit = false
         take_back(group, policies, i - 1)
       end

@@ -45,7 +45,7 @@ local function plain_sliding_window()
       local starts_at, is_healed = rotate(group, entry, window_ms)
       local spent_unit_ms = group[entry + 2] * (starts_at + window_ms - now) + group[entry + 3] * window_ms
       local free_unit_ms = max(0, policy.amount * window_ms - spent_unit_ms)
-      if all_fit and (policy.cost * window_ms > free_unit_ms or policy.amount == 0) then
+      if all_fit and not (policy.cost * window_ms <= free_unit_ms and policy.amount > 0) then
         all_fit = false
         take_back(group, policies, i - 1)
       end

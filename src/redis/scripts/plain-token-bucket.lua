@@ -35,7 +35,7 @@ local function plain_token_bucket()
       local is_healed = refill(group, entry, now_ticks, empty, ceil(empty / ticks_per_ms))
       local ends_at, full_at = group[entry + 1], group[entry + 2]
       -- `empty - full_at` would be rounded otherwise than where the verdict is made, which has to come out the same.
-      if all_fit and (taken > capacity_ticks - (full_at - now_ticks) or policy.amount == 0) then
+      if all_fit and not (taken <= capacity_ticks - (full_at - now_ticks) and policy.amount > 0) then
         all_fit = false
         take_back(group, policies, i - 1)
       end
