@@ -134,11 +134,17 @@ async function decideOnceGivenBack(
 function runAt(request: LimitedRequest, here: Here): RouteRun {
   const { core, req, state } = request;
   const route: unknown = propertyOf(req, "route");
-  const ahead = knownRun(state.lookup, here.handle, route);
-  if (ahead !== undefined) return ahead;
-  const isCovered = hasRoute(state.lookup, route) || hasMounted(state.lookup, here.handle);
+  const ahead = lookAheadOf(req, state);
+  const foreseen = knownRun(ahead, here.handle, route);
+  if (foreseen !== undefined) return foreseen;
+  const isCovered = hasRoute(ahead, route) || hasMounted(ahead, here.handle);
   if (!isCovered) state.lookup = core.lookups.forRequest(req) ?? state.lookup;
   return knownRun(state.lookup, here.handle, route) ?? findRun(request, here, route);
+}
+
+/** The look-ahead, unless a middleware changed the method since: under another, the route has other limits. */
+function lookAheadOf(req: Request, { lookup }: RequestState): RouteLookup | undefined {
+  return lookup?.method === (propertyOf(req, "method") ?? "GET") ? lookup : undefined;
 }
 
 /** The limit that stands here and its neighbours, with their counters; remembered for each path that is looked up. */

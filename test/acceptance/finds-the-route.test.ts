@@ -1,4 +1,4 @@
-import type { Router } from "express";
+import type { Request, Response, Router } from "express";
 import type { LimitMiddleware } from "express-limits";
 import { describe, expect, it } from "vitest";
 import { expresses } from "../helpers/expresses.js";
@@ -152,6 +152,26 @@ describe.each(expresses)("the look-ahead on $name", ({ name, express }) => {
     expect((await server.get("/own")).status).toBe(OK);
     expect((await server.send("POST", "/own")).status).toBe(OK);
     expect((await server.get("/own")).status).toBe(NO);
+  });
+
+  it("follows a method that is overridden behind its middleware, for that request only", async () => {
+    const { app, limiter } = limited();
+    app.use((req, _res, next) => {
+      req.method = req.header("x-http-method-override") ?? req.method;
+      next();
+    });
+    const once = limiter.limit("5 per minute");
+    app.route("/own").post(once, tell).put(once, limiter.limit("9 per minute"), tell);
+    function tell(req: Request, res: Response): void {
+      res.send(limiter.currentLimits(req).map(({ scope, limit }) => `${scope}: ${limit.amount}`));
+    }
+    const server = await serve(app);
+    const headers = { "x-http-method-override": "PUT" };
+    const told = { post: '["POST /own: 5"]', put: '["PUT /own: 5","PUT /own: 9"]' };
+    expect((await server.send("POST", "/own", { headers })).body).toBe(told.put);
+    expect((await server.send("POST", "/own")).body).toBe(told.post);
+    expect((await server.send("POST", "/own", { headers })).body).toBe(told.put);
+    expect((await server.send("PUT", "/own")).body).toBe(told.put);
   });
 
   it("counts app.get and app.post apart, and app.all in one", async () => {
