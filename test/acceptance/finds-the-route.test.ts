@@ -305,6 +305,22 @@ describe.each(expresses)("the look-ahead on $name", ({ name, express }) => {
     expect((await server.get("/x")).status).toBe(OK);
   });
 
+  it.each([[["/", "/nothing"]], [["/nothing", "/"]]])(
+    "counts a route of an empty pattern apart from them: %j",
+    async ([first = "", second = ""]) => {
+      const { app } = limited("1 per minute");
+      app.get("", ok);
+      const server = await serve(app);
+      const statuses = async (path: string) => server.statuses(2, path);
+      const expected = new Map([
+        ["/", [OK, NO]],
+        ["/nothing", [404, NO]],
+      ]);
+      expect(await statuses(first)).toEqual(expected.get(first));
+      expect(await statuses(second)).toEqual(expected.get(second));
+    },
+  );
+
   it('leaves them to application limits with unmatched: "skip"', async () => {
     const { app } = limitedApp(express, {
       defaultLimits: "1 per minute",
