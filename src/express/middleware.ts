@@ -75,10 +75,19 @@ export async function checkNow(
 ): Promise<RateLimitExceeded | ClientDenied | undefined> {
   if (!core.isEnabled) return undefined;
   const request = new LimitedRequest(core, phases, req, res, stateOf(core, req));
-  const refused = await admitAndDecide(request, decideUndecided, undefined);
+  const refused = await decideOrForget(request);
   if (refused === undefined || refused instanceof ClientDenied) return refused;
   writeRefusalHeaders(request, refused.error);
   return refused.error;
+}
+
+async function decideOrForget(request: LimitedRequest): Promise<Outcome | ClientDenied> {
+  try {
+    return await admitAndDecide(request, decideUndecided, undefined);
+  } catch (error) {
+    forgetPassed(request);
+    throw error;
+  }
 }
 
 /** A limit's middleware, as it stands in a stack. */
@@ -250,11 +259,16 @@ function finish(request: LimitedRequest, refused: Outcome | ClientDenied, next: 
     );
 }
 
-/** Nothing was decided: who goes on after the error is limited by what comes next. */
-function fail({ state }: LimitedRequest, next: Next, error: unknown): void {
+function fail(request: LimitedRequest, next: Next, error: unknown): void {
+  forgetPassed(request);
+  next(toError(error));
+}
+
+/** Nothing was decided: who goes on after the error is limited by what comes next. What was charged before stays so. */
+function forgetPassed({ state }: LimitedRequest): void {
   state.isGlobalDone = false;
   state.isApplicationDone = false;
-  next(toError(error));
+  state.passed = [];
 }
 
 /** To Express, nothing and the words "route" and "router" mean "go on": as errors they would lift the limit. */
