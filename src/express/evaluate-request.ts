@@ -69,13 +69,15 @@ function decide(phase: LimitedRequest): MaybePromise<Outcome> {
   }
 }
 
-function settleLater(
+/** As at once: a storage that gives too few verdicts has failed, too. */
+async function settleLater(
   phase: LimitedRequest,
   claims: readonly RequestClaim[],
   verdicts: Promise<readonly Verdict[]>,
 ): Promise<Outcome> {
-  return verdicts.then(
-    (decided) => settle(phase, claims, decided),
-    (error) => withoutStorage(phase, error),
-  );
+  try {
+    return settle(phase, claims, await verdicts);
+  } catch (error) {
+    return withoutStorage(phase, error);
+  }
 }

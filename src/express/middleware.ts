@@ -75,10 +75,19 @@ export async function checkNow(
 ): Promise<RateLimitExceeded | ClientDenied | undefined> {
   if (!core.isEnabled) return undefined;
   const request = new LimitedRequest(core, phases, req, res, stateOf(core, req));
-  const refused = await admitAndDecide(request, decideUndecided, undefined);
+  const refused = await decideOrForget(request);
   if (refused === undefined || refused instanceof ClientDenied) return refused;
   writeRefusalHeaders(request, refused.error);
   return refused.error;
+}
+
+async function decideOrForget(request: LimitedRequest): Promise<Outcome | ClientDenied> {
+  try {
+    return await admitAndDecide(request, decideUndecided, undefined);
+  } catch (error) {
+    forgetPassed(request);
+    throw error;
+  }
 }
 
 /** A limit's middleware, as it stands in a stack. */
@@ -134,11 +143,17 @@ async function decideOnceGivenBack(
 function runAt(request: LimitedRequest, here: Here): RouteRun {
   const { core, req, state } = request;
   const route: unknown = propertyOf(req, "route");
-  const ahead = knownRun(state.lookup, here.handle, route);
-  if (ahead !== undefined) return ahead;
-  const isCovered = hasRoute(state.lookup, route) || hasMounted(state.lookup, here.handle);
+  const ahead = lookAheadOf(req, state);
+  const foreseen = knownRun(ahead, here.handle, route);
+  if (foreseen !== undefined) return foreseen;
+  const isCovered = hasRoute(ahead, route) || hasMounted(ahead, here.handle);
   if (!isCovered) state.lookup = core.lookups.forRequest(req) ?? state.lookup;
   return knownRun(state.lookup, here.handle, route) ?? findRun(request, here, route);
+}
+
+/** The look-ahead, unless a middleware changed the method since: under another, the route has other limits. */
+function lookAheadOf(req: Request, { lookup }: RequestState): RouteLookup | undefined {
+  return lookup?.method === (propertyOf(req, "method") ?? "GET") ? lookup : undefined;
 }
 
 /** The limit that stands here and its neighbours, with their counters; remembered for each path that is looked up. */
@@ -244,11 +259,16 @@ function finish(request: LimitedRequest, refused: Outcome | ClientDenied, next: 
     );
 }
 
-/** Nothing was decided: who goes on after the error is limited by what comes next. */
-function fail({ state }: LimitedRequest, next: Next, error: unknown): void {
+function fail(request: LimitedRequest, next: Next, error: unknown): void {
+  forgetPassed(request);
+  next(toError(error));
+}
+
+/** Nothing was decided: who goes on after the error is limited by what comes next. What was charged before stays so. */
+function forgetPassed({ state }: LimitedRequest): void {
   state.isGlobalDone = false;
   state.isApplicationDone = false;
-  next(toError(error));
+  state.passed = [];
 }
 
 /** To Express, nothing and the words "route" and "router" mean "go on": as errors they would lift the limit. */

@@ -31,8 +31,8 @@ export class Phases {
   readonly #application: readonly WantedLimit[];
   readonly #meta: readonly WantedLimit[];
   readonly #unmatched = unmatchedCounter();
-  /** Counters by their pattern: patterns are as many as routes. */
-  readonly #defaultCounters = new Map<string, readonly WantedLimit[]>();
+  /** By the pattern of the endpoint, which may be empty; `undefined` where none is. Patterns are as many as routes. */
+  readonly #defaults = new Map<string | undefined, readonly WantedLimit[]>();
   readonly #counters = new Map<string, Counter>();
 
   constructor(core: LimiterCore) {
@@ -85,12 +85,11 @@ export class Phases {
       const counter = defaultCounter(requestIdentifier(req, endpoint));
       return this.#core.defaults.map((bound) => new WantedLimit(bound, counter));
     }
-    const name = endpoint ?? "";
-    let wanted = this.#defaultCounters.get(name);
+    let wanted = this.#defaults.get(endpoint);
     if (wanted === undefined) {
       const counter = endpoint === undefined ? this.#unmatched : defaultCounter(endpoint);
       wanted = this.#core.defaults.map((bound) => new WantedLimit(bound, counter));
-      this.#defaultCounters.set(name, wanted);
+      this.#defaults.set(endpoint, wanted);
     }
     if (lookup !== undefined) lookup.defaults = wanted;
     return wanted;

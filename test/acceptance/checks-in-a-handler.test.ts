@@ -31,6 +31,16 @@ async function checking(options: LimiterOptions, mount = false) {
   return { ...made, errors, server: await serve(app) };
 }
 
+/** A key function that fails once for each request. */
+function failingFirst() {
+  const failed = new WeakSet<object>();
+  return (req: object): string => {
+    if (failed.has(req)) return "somebody";
+    failed.add(req);
+    throw new Error("not yet");
+  };
+}
+
 describe("check(req, res)", () => {
   it("decides here and now, sets headers, and throws a refusal", async () => {
     const { server, errors } = await checking({ defaultLimits: "2/minute" });
@@ -93,6 +103,18 @@ describe("check(req, res)", () => {
     limiter.on("breach", () => called.push("breach"));
     await server.get("/x");
     expect(called).toEqual([]);
+  });
+
+  it("that failed decides all when it is called again", async () => {
+    const keyFunc = failingFirst();
+    const { app, limiter } = limitedApp(express, { applicationLimits: "1/minute", keyFunc }, false);
+    app.get("/x", async (req, res) => {
+      await limiter.check(req, res).catch(() => limiter.check(req, res));
+      res.send("ok");
+    });
+    app.use(errorSink().handler);
+    const server = await serve(app);
+    expect(await server.statuses(3, "/x")).toEqual([OK, NO, NO]);
   });
 
   it("that is caught lets the handler go on", async () => {

@@ -1,4 +1,4 @@
-import express, { type RequestHandler } from "express";
+import express, { type ErrorRequestHandler, type RequestHandler } from "express";
 import { byHeader, Limiter, type LimiterOptions, remoteAddress } from "express-limits";
 import { describe, expect, it } from "vitest";
 import { serve } from "../helpers/http.js";
@@ -171,6 +171,24 @@ describe("keys", () => {
     const { app } = oneForEach(keyFunc);
     const server = await serve(app);
     expect((await server.get("/x")).status).not.toBe(OK);
+  });
+
+  it("a limit whose key function failed counts where the request meets it again", async () => {
+    const { app, limiter } = limitedApp(express);
+    const failed = new WeakSet<object>();
+    const limit = limiter.sharedLimit("1 per hour", {
+      scope: "mail",
+      keyFunc(req) {
+        if (failed.has(req)) return "somebody";
+        failed.add(req);
+        throw new Error("not yet");
+      },
+    });
+    const goOn: ErrorRequestHandler = (_error, _req, _res, next) => next();
+    app.use(limit, goOn);
+    app.get("/x", limit, limit, ok);
+    const server = await serve(app);
+    expect(await server.statuses(3, "/x")).toEqual([OK, NO, NO]);
   });
 });
 

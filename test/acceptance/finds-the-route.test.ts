@@ -1,4 +1,4 @@
-import type { Router } from "express";
+import type { Request, Response, Router } from "express";
 import type { LimitMiddleware } from "express-limits";
 import { describe, expect, it } from "vitest";
 import { expresses } from "../helpers/expresses.js";
@@ -154,6 +154,26 @@ describe.each(expresses)("the look-ahead on $name", ({ name, express }) => {
     expect((await server.get("/own")).status).toBe(NO);
   });
 
+  it("follows a method that is overridden behind its middleware, for that request only", async () => {
+    const { app, limiter } = limited();
+    app.use((req, _res, next) => {
+      req.method = req.header("x-http-method-override") ?? req.method;
+      next();
+    });
+    const once = limiter.limit("5 per minute");
+    app.route("/own").post(once, tell).put(once, limiter.limit("9 per minute"), tell);
+    function tell(req: Request, res: Response): void {
+      res.send(limiter.currentLimits(req).map(({ scope, limit }) => `${scope}: ${limit.amount}`));
+    }
+    const server = await serve(app);
+    const headers = { "x-http-method-override": "PUT" };
+    const told = { post: '["POST /own: 5"]', put: '["PUT /own: 5","PUT /own: 9"]' };
+    expect((await server.send("POST", "/own", { headers })).body).toBe(told.put);
+    expect((await server.send("POST", "/own")).body).toBe(told.post);
+    expect((await server.send("POST", "/own", { headers })).body).toBe(told.put);
+    expect((await server.send("PUT", "/own")).body).toBe(told.put);
+  });
+
   it("counts app.get and app.post apart, and app.all in one", async () => {
     const { app, limiter } = limited();
     app.get("/two", limiter.limit("1 per minute"), ok);
@@ -284,6 +304,22 @@ describe.each(expresses)("the look-ahead on $name", ({ name, express }) => {
     expect((await server.send("DELETE", "/x")).status).toBe(NO);
     expect((await server.get("/x")).status).toBe(OK);
   });
+
+  it.each([[["/", "/nothing"]], [["/nothing", "/"]]])(
+    "counts a route of an empty pattern apart from them: %j",
+    async ([first = "", second = ""]) => {
+      const { app } = limited("1 per minute");
+      app.get("", ok);
+      const server = await serve(app);
+      const statuses = async (path: string) => server.statuses(2, path);
+      const expected = new Map([
+        ["/", [OK, NO]],
+        ["/nothing", [404, NO]],
+      ]);
+      expect(await statuses(first)).toEqual(expected.get(first));
+      expect(await statuses(second)).toEqual(expected.get(second));
+    },
+  );
 
   it('leaves them to application limits with unmatched: "skip"', async () => {
     const { app } = limitedApp(express, {

@@ -108,6 +108,10 @@ describe("a storage that fails", () => {
     const { server, errors } = await limited({}, storage);
     expect((await server.get("/x")).status).toBe(AWAY);
     expect(errors[0]).toBeInstanceOf(StorageError);
+    const { server: swallowing } = await limited({ swallowErrors: true }, storage);
+    expect((await swallowing.get("/x")).status).toBe(OK);
+    const { server: withFallback } = await limited({ inMemoryFallback: "1 per hour" }, storage);
+    expect(await withFallback.statuses(2, "/x")).toEqual([OK, NO]);
   });
 
   it("tells no client where it lives", async () => {
