@@ -156,7 +156,6 @@ describe("keys", () => {
     expect(errors.map((error) => (error as Error).message)).toEqual(["no key"]);
   });
 
-  // Wanted; next(undefined) goes on to the handler today.
   it.each<[string, () => never | Promise<never>]>([
     ["undefined is rejected", () => Promise.reject()],
     ["null is rejected", () => Promise.reject(null)],
