@@ -2,6 +2,8 @@ import type { Item, Link } from "./connection/link.js";
 
 /** How a kind of item is written. */
 export interface Codec<State> {
+  /** They are changed by increments too. */
+  readonly areCounters: boolean;
   /** From a text that was read; `undefined` for one that is not of this kind. */
   read(text: string): State | undefined;
   write(state: State): string;
@@ -78,7 +80,7 @@ export class CasRounds<State> {
     let losses = 0;
     while (queue.length > 0) {
       try {
-        item ??= await this.#link.read(key);
+        item ??= await this.#read(key);
         losses = (await this.#round(key, queue, item)) ? 0 : losses + 1;
         if (losses === MOST_LOSSES) throw new Error(`${key} is written too often by others.`);
       } catch (error) {
@@ -105,6 +107,10 @@ export class CasRounds<State> {
     if (written !== undefined && !(await this.#write(key, written, item))) return false;
     for (const task of queue.splice(0, count)) task.finish();
     return true;
+  }
+
+  #read(key: string): Promise<Item | undefined> {
+    return this.#codec.areCounters ? this.#link.readCounter(key) : this.#link.read(key);
   }
 
   #write(key: string, state: State, item: Item | undefined): Promise<boolean> {

@@ -36,6 +36,7 @@ export class StateTally<State extends object> implements Tally {
     this.#link = link;
     this.#time = time;
     this.#rounds = new CasRounds(link, {
+      areCounters: false,
       read: (text) => this.#readText(text),
       write: ({ mark, state }) => [mark, ...form.write(state)].join(","),
       exptime: ({ state }) => exptime(form.endsAt(state, policy) - time.now()),

@@ -50,6 +50,7 @@ export class WindowTally<State extends object> implements Tally, PlainTally {
     this.#windows = new Windows(policy);
     this.#lifeMs = policy.limit.windowMs * (rule.usesPrevious ? 2 : 1);
     this.#rounds = new CasRounds(link, {
+      areCounters: true,
       read: (stored) => text.read(stored),
       write: (counter) => text.write(counter),
       exptime: () => exptime(this.#lifeMs),

@@ -189,6 +189,7 @@ describe("ShardedLink", () => {
     }
     increment() {}
     read = async (): Promise<Item> => ({ text: this.name, cas: undefined });
+    readCounter = this.read;
     write = async () => true;
     remove = async () => {};
     check = async () => {};

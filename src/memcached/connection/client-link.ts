@@ -1,4 +1,5 @@
 import type { Increment, Item, Link } from "./link.js";
+import { readSteadily } from "./steady-read.js";
 import { writeTogether } from "./write-together.js";
 
 type Callback = (error: unknown, result: unknown) => void;
@@ -83,6 +84,11 @@ export class ClientLink implements Link {
 
   read(key: string): Promise<Item | undefined> {
     return this.#ask((callback) => this.#client.gets(key, callback), itemOf);
+  }
+
+  /** One after the other: a client with several connections may let questions overtake each other. */
+  readCounter(key: string): Promise<Item | undefined> {
+    return readSteadily(async () => [await this.read(key), await this.read(key)]);
   }
 
   write(key: string, text: string, cas: string | undefined, exptime: number): Promise<boolean> {

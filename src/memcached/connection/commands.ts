@@ -1,6 +1,7 @@
 import type { Increment, Item, Link } from "./link.js";
 import { Question } from "./question.js";
 import type { Reply } from "./reply-reader.js";
+import { readSteadily } from "./steady-read.js";
 import type { Wire } from "./wire.js";
 
 /** A {@link Link} over one living connection: what differs between the two protocols. */
@@ -41,6 +42,11 @@ export class MetaCommands implements Commands {
     return this.#wire.ask(`mg ${key} v c\r\n`, metaItemOrMiss);
   }
 
+  /** Whether an item was hit before (`h`) is told under the item's lock: no increment comes between. */
+  readCounter(key: string): Promise<Item | undefined> {
+    return this.#wire.ask(`mg ${key} h v c\r\n`, metaItemOrMiss);
+  }
+
   write(key: string, text: string, cas: string | undefined, exptime: number): Promise<boolean> {
     const condition = cas === undefined ? "ME" : `C${cas}`;
     const command = `ms ${key} ${text.length} ${condition} T${exptime}\r\n${text}\r\n`;
@@ -70,6 +76,11 @@ export class ClassicCommands implements Commands {
 
   read(key: string): Promise<Item | undefined> {
     return this.#wire.ask(`gets ${key}\r\n`, classicItemOrMiss);
+  }
+
+  /** One trip: a server answers the questions of a connection one after the other. */
+  readCounter(key: string): Promise<Item | undefined> {
+    return readSteadily(() => Promise.all([this.read(key), this.read(key)]));
   }
 
   write(key: string, text: string, cas: string | undefined, exptime: number): Promise<boolean> {
@@ -143,7 +154,7 @@ class ClassicSum extends Question {
   }
 }
 
-/** `VA 16 c42`: only the flag that was asked for stands behind the size. */
+/** `VA 16 c42` or `VA 16 h1 c42`: the last of the flags is the one that is wanted. */
 function metaItem(reply: Reply): Item {
   const { status, line, text } = reply;
   if (status !== "VA" || text === undefined) return unexpected(reply);

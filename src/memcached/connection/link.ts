@@ -1,4 +1,4 @@
-/** A stored text, and the number that every write of it changes. */
+/** A stored text, and the number that every write of it changes: see {@link Link.read} on whether they match. */
 export interface Item {
   readonly text: string;
   /** `undefined` where the protocol does not tell it: an `incr` answers the sum alone. */
@@ -26,7 +26,10 @@ export interface Increment {
 export interface Link {
   /** Adds to the counter, or creates it. Never throws; hot, so without a promise. */
   increment(increment: Increment): void;
+  /** The `cas` of an item that is being incremented may be one that its text never had. */
   read(key: string): Promise<Item | undefined>;
+  /** Reads an item that others increment, so that text and `cas` belong together and it can be written. */
+  readCounter(key: string): Promise<Item | undefined>;
   /** Writes if nobody did since `cas` was read; without a `cas`, if the key is missing. `false` if it lost. */
   write(key: string, text: string, cas: string | undefined, exptime: number): Promise<boolean>;
   remove(key: string): Promise<void>;

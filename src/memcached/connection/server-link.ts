@@ -43,6 +43,10 @@ export class ServerLink implements Link {
     return this.#commands?.read(key) ?? this.#open().then((commands) => commands.read(key));
   }
 
+  readCounter(key: string): Promise<Item | undefined> {
+    return this.#commands?.readCounter(key) ?? this.#open().then((commands) => commands.readCounter(key));
+  }
+
   write(key: string, text: string, cas: string | undefined, exptime: number): Promise<boolean> {
     return (
       this.#commands?.write(key, text, cas, exptime) ??

@@ -36,6 +36,10 @@ export class ShardedLink implements Link {
     return this.#linkOf(key).read(key);
   }
 
+  readCounter(key: string): Promise<Item | undefined> {
+    return this.#linkOf(key).readCounter(key);
+  }
+
   write(key: string, text: string, cas: string | undefined, exptime: number): Promise<boolean> {
     return this.#linkOf(key).write(key, text, cas, exptime);
   }
