@@ -1,9 +1,10 @@
 import { once } from "node:events";
-import { connect, createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import Memcached from "memcached";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { BLOCK_POLICY, STRATEGY_NAMES } from "../../src/core/policy.js";
 import { ALL_OR_NOTHING, type Claim } from "../../src/core/storage.js";
+import { ReplyReader } from "../../src/memcached/connection/reply-reader.js";
 import { writeTogether } from "../../src/memcached/connection/write-together.js";
 import { MemcachedStorage } from "../../src/memcached/index.js";
 import { ask } from "../helpers/server-process.js";
@@ -25,13 +26,15 @@ async function countingProxy(isOld: boolean) {
   };
   const listener = createServer((socket) => {
     const to = connect(server.port, "127.0.0.1");
+    const answers = togetherAnswers(socket);
     socket.on("error", () => {});
     socket.on("data", (chunk) => {
       proxy.trips++;
-      if (isOld && String(chunk).startsWith("ma ")) socket.write("ERROR\r\n");
-      else to.write(chunk);
+      if (isOld && String(chunk).startsWith("ma ")) return socket.write("ERROR\r\n");
+      answers.asked(String(chunk));
+      return to.write(chunk);
     });
-    to.pipe(socket);
+    to.on("data", (chunk) => answers.arrived(chunk));
     socket.on("close", () => to.destroy());
   }).listen(0, "127.0.0.1");
   await once(listener, "listening");
@@ -39,6 +42,25 @@ async function countingProxy(isOld: boolean) {
   if (address === null || typeof address === "string") throw new Error("no port");
   proxy.port = address.port;
   return proxy;
+}
+
+/** Passes answers on when all are there: the server sends those of `gets` one by one, and they may arrive so. */
+function togetherAnswers(socket: Socket) {
+  let missing = 0;
+  let chunks: Buffer[] = [];
+  const reader = new ReplyReader(() => missing--);
+  return {
+    asked(commands: string) {
+      missing += commands.match(/^[a-z]/gm)?.length ?? 0;
+    },
+    arrived(chunk: Buffer) {
+      chunks.push(chunk);
+      reader.push(chunk);
+      if (missing > 0) return;
+      socket.write(Buffer.concat(chunks));
+      chunks = [];
+    },
+  };
 }
 
 describe.each([
