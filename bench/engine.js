@@ -1,71 +1,29 @@
 // What a decision costs without Express: CPU nanoseconds per hit, every counter in this process.
 // Every hit gets a key made from bytes, as a request's is; what that alone costs is subtracted, for all alike.
-import { cpuNs } from "./lib/cpu.js";
-import { engines, ourEngine } from "./lib/engines.js";
-import { freshAddresses } from "./lib/keys.js";
-import { AMOUNT, HOUR_MS } from "./lib/limits.js";
+import { engines, keyAlone, otherStrategies, ourEngine } from "./lib/engines.js";
 import { number, spread, table, times } from "./lib/markdown.js";
 import { choose } from "./lib/options.js";
 import { figure, publish } from "./lib/report.js";
 import { median, minus, ratio } from "./lib/stats.js";
+import { askInTurns } from "./lib/workers.js";
 
 const MANY = choose(100_000, 10_000);
-const BATCH = 1000;
-const nthKey = freshAddresses(MANY);
-const sized = { windowMs: HOUR_MS, amount: AMOUNT, maxKeys: MANY * 2 };
-
-// A log of a billion instants is no one's limit: the moving window gets one that is mostly spent.
-const movingWindow = ourEngine("moving-window", "express-limits, moving-window, 10 per second");
-const candidates = [
-  ...engines,
-  ourEngine("sliding-window-counter", "express-limits, sliding-window-counter"),
-  ourEngine("token-bucket", "express-limits, token-bucket"),
-  { ...movingWindow, make: () => movingWindow.make({ ...sized, amount: 10, windowMs: 1000 }) },
-];
-
-/** Makes the key, and nothing else. */
-const keyAlone = { name: "key alone", make: () => (key) => key.length > 0 };
-
-/** Keeps results alive: work whose result nobody reads may be optimized away. */
-export let sink;
-
-/** Hits so many keys one after the other, on and on; asynchronous counters are awaited one by one. */
-function hitting({ name, isAsync = false }, hit, count, pieces) {
-  let at = 0;
-  const run = isAsync
-    ? async () => {
-        for (let i = 0; i < pieces; i++) sink = await hit(nthKey(at++ % count));
-      }
-    : () => {
-        for (let i = 0; i < pieces; i++) sink = hit(nthKey(at++ % count));
-      };
-  return { name, isAsync, run };
-}
+const candidates = [...engines, ...otherStrategies];
 
 /** Less what the key alone takes, round by round. */
 const withoutKey = (measured) =>
   new Map(candidates.map(({ name }) => [name, minus(measured.get(name), measured.get(keyAlone.name))]));
 
-async function known(count, iterations) {
-  const tasks = [];
-  for (const candidate of [keyAlone, ...candidates])
-    tasks.push(hitting(candidate, await candidate.make(sized), count, BATCH));
-  return cpuNs(tasks, { rounds: choose(11, 3), warmUps: choose(3, 2), iterations, pieces: BATCH });
-}
-
-/** Every key for the first time, in a counter that was empty before. */
-async function firstSight() {
-  const tasks = [keyAlone, ...candidates].map((candidate) => {
-    let hit;
-    const before = async () => {
-      hit = await candidate.make(sized);
-    };
-    return { ...hitting(candidate, (key) => hit(key), MANY, MANY), before, isAsync: true };
-  });
-  return cpuNs(tasks, { rounds: choose(11, 3), warmUps: choose(2, 1), iterations: 1, pieces: MANY });
-}
-
-const measured = [await known(1, choose(200, 20)), await known(MANY, choose(200, 20)), await firstSight()];
+const measure = (kind, hits, rounds, warmUps) => {
+  const asked = [keyAlone, ...candidates].map(({ id, name }) => ({ name, args: [id, kind, MANY] }));
+  return askInTurns("engine-costs", asked, hits, { rounds, warmUps });
+};
+const HITS = choose(100_000, 20_000);
+const measured = [
+  await measure("one", HITS, choose(21, 3), 5),
+  await measure("many", HITS, choose(31, 3), 5),
+  await measure("first", MANY, choose(15, 3), choose(5, 3)),
+];
 const keyNs = Math.round(median(measured[1].get(keyAlone.name)));
 const columns = measured.map(withoutKey);
 const [FLOOR, OURS] = [engines[0].name, ourEngine().name];
@@ -93,4 +51,3 @@ await publish({
     figure("the same, first sight of a key", first, { most: 1 }),
   ],
 });
-process.exit(0);

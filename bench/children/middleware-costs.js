@@ -1,61 +1,40 @@
-// One table of middleware.js: CPU nanoseconds per request, with one kind of headers, one limit or three, one key
-// or many. An app has one configuration, so each table has a process of its own.
-//   node children/middleware-costs.js <limits> <none|legacy|ietf> <keys>
+// One candidate of middleware.js: CPU nanoseconds per request.
+//   node children/middleware-costs.js <candidate> <limits> <none|legacy|ietf> <keys>
 import express from "express";
-import { answer } from "../lib/children.js";
 import { cpuNs } from "../lib/cpu.js";
 import { addresses } from "../lib/keys.js";
-import {
-  applicationLimit,
-  defaultLimit,
-  expressRateLimit,
-  floor,
-  floorWithIp,
-  rateLimiterFlexible,
-  routeLimit,
-} from "../lib/middlewares.js";
-import { choose, names } from "../lib/options.js";
+import * as middlewares from "../lib/middlewares.js";
+import { names } from "../lib/options.js";
 import { batches, pair } from "../lib/requests.js";
 import { importRoot } from "../lib/subject.js";
+import { answerOrders } from "../lib/workers.js";
 
-const BATCH = 100;
+/** Few at a time: a request's middleware runs when the request is young. */
+const BATCH = 25;
 
-const [limits, headers, keyCount] = [Number(names[0]), names[1], Number(names[2])];
+const [candidate, limits, headers, keyCount] = [names[0], Number(names[1]), names[2], Number(names[3])];
 const work = { limits, headers };
-const ours = await importRoot();
 const keys = addresses(keyCount);
-
 const app = express();
 app.get("/", (_req, res) => res.end());
-const limitHere = routeLimit(ours, work);
-app.get("/limited", limitHere, (_req, res) => res.end());
-const limitedRoute = app.router.stack.find(({ route }) => route?.path === "/limited").route;
 
-const anywhere = (n) => pair(app, { ip: keys[n % keyCount] });
-const onRoute = (n) => pair(app, { ip: keys[n % keyCount], url: "/limited", route: limitedRoute });
+/** The middleware, and the route it stands on. */
+const make = {
+  bare: () => ({ middleware: (_req, _res, next) => next() }),
+  floor: () => ({ middleware: middlewares.floor(work) }),
+  "floor-ip": () => ({ middleware: middlewares.floorWithIp(work) }),
+  application: async () => ({ middleware: middlewares.applicationLimit(await importRoot(), work) }),
+  default: async () => ({ middleware: middlewares.defaultLimit(await importRoot(), work) }),
+  route: async () => {
+    const middleware = middlewares.routeLimit(await importRoot(), work);
+    app.get("/limited", middleware, (_req, res) => res.end());
+    const { route } = app.router.stack.find((layer) => layer.route?.path === "/limited");
+    return { middleware, at: { url: "/limited", route } };
+  },
+  "express-rate-limit": () => ({ middleware: middlewares.expressRateLimit(work) }),
+  "rate-limiter-flexible": () => ({ middleware: middlewares.rateLimiterFlexible(work) }),
+}[candidate];
 
-const tasks = [
-  await batches("bare next()", (_req, _res, next) => next(), anywhere, BATCH),
-  await batches("floor", floor(work), anywhere, BATCH),
-  await batches("floor, req.ip", floorWithIp(work), anywhere, BATCH),
-  await batches("express-limits, application limit", applicationLimit(ours, work), anywhere, BATCH),
-  ...(limits === 1
-    ? [
-        await batches(
-          "express-limits, 3 application limits",
-          applicationLimit(ours, { limits: 3, headers }),
-          anywhere,
-          BATCH,
-        ),
-      ]
-    : []),
-  await batches("express-limits, default limit", defaultLimit(ours, work), anywhere, BATCH),
-  await batches("express-limits, limit() on a route", limitHere, onRoute, BATCH),
-  await batches("express-rate-limit", expressRateLimit(work), anywhere, BATCH),
-  await batches("rate-limiter-flexible", rateLimiterFlexible(work), anywhere, BATCH),
-];
-
-// The warm-up passes over every key at least once, so that what is measured are keys that are known.
-const iterations = Math.max(choose(200, 25), keyCount / BATCH / 4);
-const costs = await cpuNs(tasks, { rounds: choose(9, 5), warmUps: 4, iterations, pieces: BATCH });
-answer({ costs: Object.fromEntries(costs) });
+const { middleware, at } = await make();
+const task = await batches(middleware, (n) => pair(app, { ip: keys[n % keyCount], ...at }), BATCH);
+answerOrders((requests) => cpuNs(task, { iterations: requests / BATCH, pieces: BATCH }));

@@ -120,7 +120,20 @@ export const ourEngine = (strategy = "fixed-window", name = "express-limits, Rat
   },
 });
 
+/** Makes the key, and nothing else. */
+export const keyAlone = { id: "key", name: "key alone", make: () => (key) => key.length > 0 };
+
 /** All that keep one counter for each key in this process. */
 export const engines = [map, typedArrays, ourEngine(), expressRateLimit, rateLimiterFlexible, fastify];
 
-export const engineOf = (id) => engines.find((engine) => engine.id === id);
+// A log of a billion instants is no one's limit: the moving window gets one that is mostly spent.
+const movingWindow = ourEngine("moving-window", "express-limits, moving-window, 10 per second");
+
+/** Ours by all strategies but the first. */
+export const otherStrategies = [
+  ourEngine("sliding-window-counter", "express-limits, sliding-window-counter"),
+  ourEngine("token-bucket", "express-limits, token-bucket"),
+  { ...movingWindow, make: (sized) => movingWindow.make({ ...sized, amount: 10, windowMs: 1000 }) },
+];
+
+export const engineOf = (id) => [keyAlone, ...engines, ...otherStrategies].find((engine) => engine.id === id);

@@ -42,12 +42,12 @@ function parsed(url) {
 }
 
 /**
- * Work for `cpuNs`: a batch of requests through a middleware.
+ * A task for `cpuNs`: a batch of requests through a middleware.
  *
  * `make(n)` gives the nth pair. Pairs are made before the clock starts, few at a time, so that they are as
  * young as a request is when its middleware runs.
  */
-export async function batches(name, middleware, make, size) {
+export async function batches(middleware, make, size) {
   const pairs = new Array(size);
   let made = 0;
   let left = 0;
@@ -72,5 +72,5 @@ export async function batches(name, middleware, make, size) {
   const first = sendAndWait();
   const isAsync = left > 0;
   await first;
-  return { name, before, run: isAsync ? sendAndWait : send, isAsync };
+  return { before, run: isAsync ? sendAndWait : send, isAsync };
 }

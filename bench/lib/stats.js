@@ -6,6 +6,8 @@ export function median(numbers) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
+export const mean = (numbers) => numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
+
 /** The value below which the given part of the numbers lies. */
 export function quantile(numbers, part) {
   const sorted = [...numbers].sort((a, b) => a - b);

@@ -1,5 +1,5 @@
 import { ClientClaim, isSamePlace } from "./claim.js";
-import type { Clock } from "./clock.js";
+import type { Clock, EpochMilliseconds } from "./clock.js";
 import { systemClock } from "./clock.js";
 import type { Decision, LimitDecision, NamedClaim } from "./decision.js";
 import { limitDecision, shownIndex, verdictAt } from "./decision.js";
@@ -93,13 +93,11 @@ export class RateLimiter {
   /** Charges every limit, or none if one has no room. */
   hit(limits: Limits, key: string, options: HitCallOptions = NO_OPTIONS): MaybePromise<Decision> {
     const claims = this.#claims(limits, key, options);
-    // Before the storage: reading a clock waits for all memory that was asked for, and afterwards that is a lot.
-    const now = this.#clock.now();
     const verdicts = this.storage.hit(claims, ALL_OR_NOTHING);
     // Written out: `whenReady` would make a function on every hit.
     return isPromise(verdicts)
       ? verdicts.then((decided) => this.#decision(claims, decided))
-      : toDecision(claims, verdicts, now);
+      : toDecision(claims, verdicts, this.#decidedAt());
   }
 
   /** Says what {@link hit} would say now, and charges nothing. */
@@ -185,6 +183,12 @@ export class RateLimiter {
       this.#policies.set(name, policies);
     }
     return policies;
+  }
+
+  /** The wall time of what was just decided at once. */
+  #decidedAt(): EpochMilliseconds {
+    const at = this.#clock === systemClock ? this.storage.decidedAt : undefined;
+    return at ?? this.#clock.now();
   }
 
   #decision(claims: readonly NamedClaim[], verdicts: readonly Verdict[]): Decision {

@@ -1,4 +1,4 @@
-import type { Clock, Milliseconds } from "./clock.js";
+import type { Clock, EpochMilliseconds, Milliseconds } from "./clock.js";
 import type { KeyPlace } from "./key.js";
 import type { Policy, Receipt, StrategyName, Verdict } from "./strategy.js";
 
@@ -80,6 +80,12 @@ export interface Storage {
    *    that, with `allowed: true`, since they did not refuse: `retryAfterMs` above 0 says that they will now.
    */
   hit(claims: readonly Claim[], options: HitOptions): readonly Verdict[] | Promise<readonly Verdict[]>;
+
+  /**
+   * The wall time when it last answered a hit at once, by the system's clock; `undefined` where it goes by another.
+   * For storages that read a clock anyhow: who asked need not read a second one. Reading it takes 40 ns.
+   */
+  readonly decidedAt?: EpochMilliseconds | undefined;
 
   /** What a hit of each claim on its own would say; charges nothing. */
   test(claims: readonly Claim[]): readonly Verdict[] | Promise<readonly Verdict[]>;

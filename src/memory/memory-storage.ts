@@ -1,4 +1,4 @@
-import type { Clock } from "../core/clock.js";
+import type { Clock, EpochMilliseconds } from "../core/clock.js";
 import { ConfigurationError } from "../core/errors.js";
 import { STRATEGY_NAMES } from "../core/policy.js";
 import type { Charge, Claim, HitOptions, Storage } from "../core/storage.js";
@@ -85,6 +85,11 @@ export class MemoryStorage implements Storage {
     }
     if (!this.#counters.fitAll(claims, now)) return this.#refuse(claims, options, now);
     return this.#counters.chargeAll(claims, now);
+  }
+
+  /** By the system's clock, to 10 ms after it was corrected; `undefined` with a clock of its own. */
+  get decidedAt(): EpochMilliseconds | undefined {
+    return this.#time.wallTime;
   }
 
   test(claims: readonly Claim[]): readonly Verdict[] {

@@ -1,4 +1,4 @@
-import type { Clock } from "../core/clock.js";
+import type { Clock, EpochMilliseconds, Milliseconds } from "../core/clock.js";
 import type { StorageInstant } from "../core/strategy.js";
 
 /**
@@ -9,6 +9,7 @@ import type { StorageInstant } from "../core/strategy.js";
  */
 export class StorageTime {
   readonly #clock: Clock;
+  readonly #wall = new WallTime();
   #lastReading: number;
   #elapsed = 0;
 
@@ -23,6 +24,11 @@ export class StorageTime {
     this.#lastReading = reading;
     return Math.floor(this.#elapsed);
   }
+
+  /** What the system's clock showed at the last reading; `undefined` for a clock that has nothing to do with it. */
+  get wallTime(): EpochMilliseconds | undefined {
+    return this.#clock === monotonicClock ? this.#wall.at(this.#lastReading) : undefined;
+  }
 }
 
 /** Node's global is looked up by a function, which takes as long as reading the clock. */
@@ -30,3 +36,21 @@ const { performance } = globalThis;
 
 /** Counts from the start of the process and is never corrected. */
 export const monotonicClock: Clock = { now: () => performance.now() };
+
+/** A correction of the system's clock is noticed after so long. */
+const MOST_BEHIND_MS = 10;
+
+/** Tells the system's time for readings of {@link monotonicClock}: their distance changes only when it is corrected. */
+class WallTime {
+  #distance: Milliseconds = 0;
+  #comparedAt = Number.NEGATIVE_INFINITY;
+
+  /** Whole milliseconds; less than one from the truth. For the latest reading, not for older ones. */
+  at(reading: number): EpochMilliseconds {
+    if (reading - this.#comparedAt >= MOST_BEHIND_MS) {
+      this.#distance = Date.now() - reading;
+      this.#comparedAt = reading;
+    }
+    return Math.ceil(reading + this.#distance);
+  }
+}

@@ -25,6 +25,16 @@ function setUp(options: Partial<RateLimiterOptions> = {}) {
 }
 
 describe("RateLimiter", () => {
+  it("tells times by the clock that it was given, whatever clock the storage has", async () => {
+    const storage = new MemoryStorage();
+    Object.defineProperty(storage, "decidedAt", { value: 7000 });
+    expect(await new RateLimiter({ storage }).hit("2 per minute", "ann")).toMatchObject({ resetAt: 67_000 });
+    const clock = new ManualClock(START);
+    expect(await new RateLimiter({ storage, clock }).hit("3 per minute", "ann")).toMatchObject({
+      resetAt: START + 60_000,
+    });
+  });
+
   it("admits as many hits as the limit says, then refuses and says how long", async () => {
     const { limiter, clock } = setUp();
     const limit = parseLimit("2 per minute");

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { ClientClaim, KeyedClaim } from "../../src/core/claim.js";
 import { ConfigurationError } from "../../src/core/errors.js";
 import { escapeKeyPart, KeyPlace, keyHead } from "../../src/core/key.js";
@@ -53,6 +53,35 @@ describe("MemoryStorage", () => {
     expect(storage.clear([claim])).toBeUndefined();
     expect(storage.reset("")).toBeUndefined();
     expect(storage.check()).toBe(true);
+  });
+
+  it("tells the wall time of what it decided, and follows a clock that is set", async () => {
+    const storage = new MemoryStorage();
+    const claim = claimOf("1000 per minute", "ann");
+    const decidedNow = () => {
+      const from = Date.now();
+      hit(storage, claim);
+      return { from, at: storage.decidedAt, to: Date.now() };
+    };
+    for (let i = 0; i < 100; i++) {
+      const { from, at, to } = decidedNow();
+      expect(at).toBeGreaterThanOrEqual(from - 1);
+      expect(at).toBeLessThanOrEqual(to + 1);
+      await sleep(i % 3);
+    }
+    const real = Date.now.bind(Date);
+    onTestFinished(() => void vi.restoreAllMocks());
+    vi.spyOn(Date, "now").mockImplementation(() => real() - HOUR_MS);
+    await sleep(15);
+    const { from, at, to } = decidedNow();
+    expect(at).toBeGreaterThanOrEqual(from - 1);
+    expect(at).toBeLessThanOrEqual(to + 1);
+  });
+
+  it("tells no wall time where it goes by another clock", () => {
+    const storage = new MemoryStorage({ clock: new ManualClock() });
+    hit(storage, claimOf("5 per minute", "ann"));
+    expect(storage.decidedAt).toBeUndefined();
   });
 
   it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, "10"])("refuses maxKeys of %s", (maxKeys) => {
