@@ -1,21 +1,19 @@
-// End to end: a real server under wrk, 50 connections. Every server is a process of its own, idle but for its turn.
+// End to end: a real server under load, 50 connections. Every server is a process of its own, idle but for its turn.
 import { execFile, fork } from "node:child_process";
 import { once } from "node:events";
 import { promisify } from "node:util";
 import { alternate } from "./lib/alternate.js";
+import { openLoad } from "./lib/closed-loop.js";
 import { number, spread, table, times } from "./lib/markdown.js";
 import { choose, passedOn } from "./lib/options.js";
-import { figure, publish, skip } from "./lib/report.js";
+import { figure, publish } from "./lib/report.js";
 import { isInstalled } from "./lib/servers.js";
-import { quantile, ratio } from "./lib/stats.js";
+import { minus, ratio, trimmedMean } from "./lib/stats.js";
 
 const CONNECTIONS = 50;
 
-/**
- * Rounds differ by more than what a limiter costs, and all that disturbs them makes them dearer: the cheapest quarter
- * of many short ones is compared.
- */
-const UNDISTURBED = 0.25;
+/** Machines change their pace from second to second: what is compared with each other must be much shorter. */
+const SLICE_MS = 60;
 
 const all = [
   { name: "bare Express", id: "bare", limits: 1 },
@@ -34,7 +32,7 @@ async function start({ name, id, limits }) {
   const file = new URL("children/http-server.js", import.meta.url);
   const child = fork(file, [id, String(limits), ...passedOn]);
   const [{ port }] = await once(child, "message");
-  return { name, child, port };
+  return { name, child, port, load: await openLoad(port, CONNECTIONS) };
 }
 
 async function cpuUsOf({ child }) {
@@ -43,46 +41,57 @@ async function cpuUsOf({ child }) {
   return cpuUs;
 }
 
-/** Requests per second, and the server's CPU µs for each request that it answered. */
-async function underLoad(server, seconds) {
+/** The server's CPU µs for each request that it answers in so many milliseconds. */
+async function cpuUsUnderLoad(server, ms) {
   const before = await cpuUsOf(server);
-  const url = `http://127.0.0.1:${server.port}/`;
+  const answered = await server.load.run(ms);
+  return { cpuUs: ((await cpuUsOf(server)) - before) / answered };
+}
+
+/** Requests per second, as wrk finds them. */
+async function wrk({ port }, seconds) {
+  const url = `http://127.0.0.1:${port}/`;
   const { stdout } = await promisify(execFile)("wrk", ["-t1", `-c${CONNECTIONS}`, `-d${seconds}s`, url]);
-  const cpuUs = (await cpuUsOf(server)) - before;
-  const requests = Number(/(\d+) requests in/.exec(stdout)[1]);
-  return { perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)[1]), cpuUs: cpuUs / requests };
+  return { perSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)[1]) };
 }
 
-async function run() {
-  const servers = await Promise.all(candidates.map(start));
-  for (const server of servers) await underLoad(server, choose(3, 1));
-  const measured = await alternate(servers, choose(31, 1), (server) => underLoad(server, 1));
-  for (const { child } of servers) child.disconnect();
-
-  const bare = measured.get(BARE);
-  const undisturbed = (name) => quantile(measured.get(name).cpuUs, UNDISTURBED);
-  const added = (name) => undisturbed(name) - undisturbed(BARE);
-  const rows = candidates.map(({ name }) => {
-    const { perSecond, cpuUs } = measured.get(name);
-    const over = name === BARE ? "-" : number(added(name), 1);
-    return [name, spread(perSecond), times(ratio(perSecond, bare.perSecond)), spread(cpuUs, 1), over];
-  });
-  // Less than a microsecond is noise, and no divisor.
-  const [ours, floor, peer] = [OURS, FLOOR, PEER].map((name) => Math.max(1, added(name)));
-  const beside = (other) => ({ text: `${number(ours, 1)} µs beside ${number(other, 1)} µs` });
-  await publish({
-    markdown: table(["", "requests per second", "of bare", "server's CPU µs per request", "over bare"], rows),
-    // One round of a second says nothing about a few microseconds.
-    figures: choose(
-      [
-        figure("end to end, CPU over bare: of the floor's", ours / floor, { most: 1.2, ...beside(floor) }),
-        figure("the same: of express-rate-limit's", ours / peer, { most: 0.5, ...beside(peer) }),
-      ],
-      [],
-    ),
-  });
+const servers = await Promise.all(candidates.map(start));
+for (const server of servers) await cpuUsUnderLoad(server, choose(5000, 1000));
+const costs = await alternate(servers, choose(400, 20), (server) => cpuUsUnderLoad(server, SLICE_MS));
+const throughput = isInstalled("wrk", "-v")
+  ? await alternate(servers, choose(9, 1), (server) => wrk(server, 1))
+  : undefined;
+for (const { child, load } of servers) {
+  load.close();
+  child.disconnect();
 }
 
-if (isInstalled("wrk", "-v")) await run();
-else await skip("`wrk` is not installed");
+const added = (name) => trimmedMean(minus(costs.get(name).cpuUs, costs.get(BARE).cpuUs));
+const withError = ({ mean, error }) => `${number(mean, 1)} ± ${number(error, 1)}`;
+const rows = candidates.map(({ name }) => {
+  const perSecond = throughput?.get(name).perSecond;
+  const ofBare = perSecond && ratio(perSecond, throughput.get(BARE).perSecond);
+  return [
+    name,
+    perSecond ? spread(perSecond) : "-",
+    perSecond ? times(ofBare) : "-",
+    number(trimmedMean(costs.get(name).cpuUs).mean, 1),
+    name === BARE ? "-" : withError(added(name)),
+  ];
+});
+const [ours, floor, peer] = [OURS, FLOOR, PEER].map(added);
+// Less than a microsecond is noise, and no divisor.
+const to = (other) => Math.max(1, ours.mean) / Math.max(1, other.mean);
+const beside = (other) => ({ text: `${withError(ours)} µs beside ${withError(other)} µs` });
+await publish({
+  markdown: table(["", "requests per second", "of bare", "server's CPU µs per request", "over bare"], rows),
+  // A few slices say nothing about a few microseconds.
+  figures: choose(
+    [
+      figure("end to end, CPU over bare: of the floor's", to(floor), { most: 1.2, ...beside(floor) }),
+      figure("the same: of express-rate-limit's", to(peer), { most: 0.5, ...beside(peer) }),
+    ],
+    [],
+  ),
+});
 process.exit(0);

@@ -23,6 +23,8 @@ if (middleware !== undefined) app.use(middleware);
 app.get("/", (_req, res) => res.send("ok"));
 
 const server = app.listen(0, "127.0.0.1", () => process.send({ port: server.address().port }));
+// Connections rest while others have their turn.
+server.keepAliveTimeout = 600_000;
 process.on("message", () => {
   const { user, system } = process.cpuUsage();
   process.send({ cpuUs: user + system });

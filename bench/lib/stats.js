@@ -8,6 +8,15 @@ export function median(numbers) {
 
 export const mean = (numbers) => numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
 
+/** The mean of the middle four fifths, and how far it may be off: its standard error. */
+export function trimmedMean(numbers) {
+  const cut = Math.floor(numbers.length / 10);
+  const kept = [...numbers].sort((a, b) => a - b).slice(cut, numbers.length - cut);
+  const middle = mean(kept);
+  const variance = mean(kept.map((value) => (value - middle) ** 2));
+  return { mean: middle, error: Math.sqrt(variance / kept.length) };
+}
+
 /** The value below which the given part of the numbers lies. */
 export function quantile(numbers, part) {
   const sorted = [...numbers].sort((a, b) => a - b);
