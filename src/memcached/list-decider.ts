@@ -208,9 +208,11 @@ export class ListDecider {
     return answer(charged, call);
   }
 
+  /** Told first that it is late: giving back may be done before the timer goes off, and is no admission. */
   async #takeBack(entries: readonly Entry[], call: Call<readonly Verdict[]>): Promise<readonly Verdict[]> {
+    call.end();
     await this.#undo(entries);
-    return answer(entries, call);
+    return entries.map(({ verdict }) => verdict);
   }
 
   async #undo(entries: readonly Entry[]): Promise<void> {

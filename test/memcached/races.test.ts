@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { StorageError } from "../../src/core/errors.js";
+import { STRATEGY_NAMES } from "../../src/core/policy.js";
 import { ALL_OR_NOTHING } from "../../src/core/storage.js";
 import { MemcachedStorage } from "../../src/memcached/index.js";
 import { newClaim } from "./claims.js";
@@ -35,6 +36,34 @@ describe("MemcachedStorage, when commands cross", () => {
     release();
     await expect.poll(() => client.log).toEqual(["incr", "gets", "gets", "cas"]);
     expect(counts()).toEqual([1]);
+  });
+
+  describe.each(STRATEGY_NAMES)("and an answer comes just after its time, by %s", (strategy) => {
+    const claims = [1, 2].map((multiples) => newClaim({ amount: 5, multiples, strategy }));
+    const left = async () => (await storage.test(claims)).map(({ remaining }) => remaining);
+
+    /** The last of these commands is executed, and answered before any timer can go off. */
+    const holdUp = (many: number) => {
+      let missing = many;
+      client.before = (command) => {
+        if (!["incr", "add", "cas"].includes(command) || --missing !== 0) return;
+        const endsAt = performance.now() + 60;
+        while (performance.now() < endsAt);
+      };
+    };
+
+    it.each([
+      { of: "one limit", many: 1, mode: "all" },
+      { of: "two limits", many: 2, mode: "all" },
+      { of: "two limits", many: 2, mode: "each" },
+    ] as const)("does not admit what it gives back of $of, mode $mode", async ({ many, mode }) => {
+      await storage.hit(claims, ALL_OR_NOTHING);
+      holdUp(many);
+      const hit = storage.hit(claims.slice(0, many), { mode });
+      await expect(hit).rejects.toBeInstanceOf(StorageError);
+      client.before = () => {};
+      await expect.poll(left).toEqual([4, 4]);
+    });
   });
 
   it("leaves a charge whose fate nobody knows", async () => {
