@@ -143,6 +143,30 @@ describe("MemcachedStorage, when commands cross", () => {
     expect(await hit(1)).toMatchObject([{ allowed: false }]);
   });
 
+  it.each(["hangs", "fails"])("answers what was charged, mode each, although giving back %s", async (how) => {
+    const [wide, full] = [newClaim({ amount: 5 }), newClaim({ amount: 1, multiples: 2 })];
+    await storage.hit([full], ALL_OR_NOTHING);
+    client.before = (command) => {
+      if (command !== "gets") return;
+      if (how === "fails") throw new Error("gone");
+      return new Promise<void>(() => {});
+    };
+    expect(await storage.hit([wide, full], { mode: "each" })).toMatchObject([
+      { allowed: true, remaining: 4 },
+      { allowed: false, remaining: 0 },
+    ]);
+    client.before = () => {};
+    expect(await storage.test([wide])).toMatchObject([{ remaining: 4 }]);
+  });
+
+  it("admits once although thousands ask for the whole amount before anything is given back", async () => {
+    const whole = newClaim({ amount: 999_999, cost: 999_999 });
+    const ask = () => storage.hit([whole], { mode: "all", timeoutMs: 10_000 });
+    const hits = await Promise.all(Array.from({ length: 3000 }, ask));
+    expect(hits.filter(([verdict]) => verdict?.allowed)).toHaveLength(1);
+    expect(counts()).toEqual([999_999]);
+  });
+
   it("decides a state anew when another process wrote it first", async () => {
     const claim = newClaim({ strategy: "moving-window", amount: 2 });
     const other = new MemcachedStorage(client);
