@@ -1,9 +1,12 @@
+import { Contended } from "./connection/contended.js";
 import type { Item, Link } from "./connection/link.js";
 
 /** How a kind of item is written. */
 export interface Codec<State> {
   /** They are changed by increments too. */
   readonly areCounters: boolean;
+  /** A write that lost so often is given up: each loss means that somebody else's succeeded. */
+  readonly mostLosses: number;
   /** From a text that was read; `undefined` for one that is not of this kind. */
   read(text: string): State | undefined;
   write(state: State): string;
@@ -35,9 +38,6 @@ interface Task<State> {
   fail(error: unknown): void;
 }
 
-/** A write that lost so often is given up: each loss means that somebody else's succeeded. */
-const MOST_LOSSES = 100;
-
 /**
  * Read, decide, write if unchanged: for items on which many wait.
  *
@@ -59,7 +59,8 @@ export class CasRounds<State> {
    * Runs the step in the key's next round.
    *
    * Without a `waiter` it runs in any case, else only while somebody waits. `known`: the item as an answer just
-   * told it, which saves the reading if nobody has written since.
+   * told it, which saves the reading if nobody has written since. Rejects with {@link Contended} after too many
+   * losses.
    */
   run<Result>(key: string, step: Step<State, Result>, waiter?: Waiter, known?: Item): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
@@ -82,8 +83,9 @@ export class CasRounds<State> {
       try {
         item ??= await this.#read(key);
         losses = (await this.#round(key, queue, item)) ? 0 : losses + 1;
-        if (losses === MOST_LOSSES) throw new Error(`${key} is written too often by others.`);
+        if (losses === this.#codec.mostLosses) throw new Contended(key);
       } catch (error) {
+        losses = 0;
         for (const task of queue.splice(0)) task.fail(error);
       }
       item = undefined;

@@ -1,7 +1,7 @@
 import { ConfigurationError } from "../core/errors.js";
 import type { Policy } from "../core/strategy.js";
 
-/** The largest amount of a window: its count gets three digits more in the counter, and the mark two. */
+/** The largest amount of a window: its count gets four digits more in the counter, and the mark two. */
 const MOST_COUNTED = 1e10;
 
 /** A moving window's whole log travels twice for each decision: up to 10 kB at this amount. */

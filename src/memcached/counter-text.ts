@@ -5,8 +5,14 @@ import { checkCounted } from "./check-policy.js";
 const LEAST_TEXT = 1e15;
 const MOST_TEXT = 9e15;
 
-/** So many times the amount fits into the count, for requests in flight that will be refused and given back. */
-const HEADROOM = 1000;
+/**
+ * So many times the amount fits into the count, for requests in flight that will be refused and given back: a
+ * count that ran over would begin anew. A server that stalls for half a second gathers tens of thousands.
+ */
+const HEADROOM = 100_000;
+
+/** Two digits are left for the mark: above 10^9 the headroom shrinks, down to 10,000 times the amount. */
+const MOST_DIGITS = 14;
 
 /** A counter, read. */
 export interface Counter {
@@ -35,7 +41,8 @@ export class CounterText {
   constructor(policy: Policy) {
     checkCounted(policy);
     const { limit } = policy;
-    this.#digits = Math.max(9, Math.ceil(Math.log10(limit.amount * HEADROOM + 1)));
+    const wanted = Math.ceil(Math.log10(limit.amount * HEADROOM + 1));
+    this.#digits = Math.min(Math.max(9, wanted), MOST_DIGITS);
     this.#scale = 10 ** this.#digits;
     this.#firstMark = LEAST_TEXT / this.#scale;
     this.#marks = (MOST_TEXT - LEAST_TEXT) / this.#scale;

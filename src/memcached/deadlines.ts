@@ -7,6 +7,8 @@ export interface Call<T> {
   readonly isOver: boolean;
   /** From here on the answer is known; what still runs only tidies up, and need not be waited for. */
   decided(value: T): void;
+  /** Time is up: whoever waits is told so, or what was decided before. */
+  end(): void;
 }
 
 /**
@@ -140,7 +142,6 @@ export class TimedCall<T> extends Timed implements Call<T> {
     else this.#resolve(this.#decision.value);
   }
 
-  /** Time is up. */
   end(): void {
     this.fail(new StorageError(`Memcached did not answer within ${this.#timeoutMs} ms.`));
   }

@@ -165,8 +165,11 @@ export class ListDecider {
     const isBarred = entries.some(isBar);
     if (!isBarred && !entries.some(isRefusedLimit)) return answer(entries, call);
     if (!isBarred && mode === "each") {
-      await this.#undo(entries.filter(isRefusedLimit));
-      return this.#refuse(entries, call);
+      // The others are charged for good: the decision stands however long it takes to tidy up.
+      call.decided(entries.map(({ verdict }) => verdict));
+      const refused = entries.filter(isRefusedLimit);
+      const [verdicts] = await Promise.all([this.#refuse(entries, call), this.#undo(refused)]);
+      return verdicts;
     }
     // One that is alone was refused by what is there, a list perhaps by another that is given back.
     const mayRetry = !isBarred && entries.length > 1 && this.#running > 1 && attempt < MOST_ATTEMPTS;
@@ -208,9 +211,11 @@ export class ListDecider {
     return answer(charged, call);
   }
 
+  /** Told first that it is late: giving back may be done before the timer goes off, and is no admission. */
   async #takeBack(entries: readonly Entry[], call: Call<readonly Verdict[]>): Promise<readonly Verdict[]> {
+    call.end();
     await this.#undo(entries);
-    return answer(entries, call);
+    return entries.map(({ verdict }) => verdict);
   }
 
   async #undo(entries: readonly Entry[]): Promise<void> {

@@ -18,6 +18,9 @@ interface Kept<State> {
 /** Marks are whole numbers below; room is left for a token bucket to count its refunds on from one. */
 const MARKS = 2 ** 50;
 
+/** Each loss is a round of another process: with fifty of them one in eight writes would lose so often. */
+const MOST_LOSSES = 100;
+
 /**
  * Token buckets, moving windows and blocks: the strategy's state as text, read, stepped and written back if
  * nobody else wrote. Two round trips, however many decisions wait for the same key in this process.
@@ -37,6 +40,7 @@ export class StateTally<State extends object> implements Tally {
     this.#time = time;
     this.#rounds = new CasRounds(link, {
       areCounters: false,
+      mostLosses: MOST_LOSSES,
       read: (text) => this.#readText(text),
       write: ({ mark, state }) => [mark, ...form.write(state)].join(","),
       exptime: ({ state }) => exptime(form.endsAt(state, policy) - time.now()),

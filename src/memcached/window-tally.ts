@@ -2,11 +2,14 @@ import type { Milliseconds } from "../core/clock.js";
 import type { Claim } from "../core/storage.js";
 import type { Policy, Receipt, StorageInstant, Verdict } from "../core/strategy.js";
 import { CasRounds, type Waiter } from "./cas-rounds.js";
+import { Contended } from "./connection/contended.js";
 import type { Item, Link } from "./connection/link.js";
 import { type Counter, CounterText } from "./counter-text.js";
 import { exptime } from "./exptime.js";
 import type { ProcessTime } from "./process-time.js";
+import { type Spare, SpareUnits } from "./spare-units.js";
 import type { PlainTally, Reservation, Tally } from "./tally.js";
+import { ToppedUpCharge } from "./topped-up-charge.js";
 import { previousKey, type Window, Windows } from "./window.js";
 import { type ChargeList, WindowCharge } from "./window-charge.js";
 import { WindowReservation } from "./window-reservation.js";
@@ -20,6 +23,13 @@ interface ChargedWindow {
 
 /** A decision that came after its window had ended is made anew so often. */
 const MOST_LATE_DECISIONS = 5;
+
+/** A counter that is written by others in between so often is left to them for a while. */
+const MOST_LOSSES = 3;
+
+/** For so long at first, then twice as long, up to the last. */
+const FIRST_PAUSE_MS = 5;
+const LAST_PAUSE_MS = 1000;
 
 /**
  * Fixed windows and sliding window counters: a counter for each window, whose number is part of the stored key.
@@ -37,6 +47,7 @@ export class WindowTally<State extends object> implements Tally, PlainTally {
   readonly #text: CounterText;
   readonly #windows: Windows;
   readonly #rounds: CasRounds<Counter>;
+  readonly #spare = new SpareUnits();
   readonly #lifeMs: Milliseconds;
 
   constructor(policy: Policy, rule: WindowRule<State>, link: Link, time: ProcessTime) {
@@ -51,6 +62,7 @@ export class WindowTally<State extends object> implements Tally, PlainTally {
     this.#lifeMs = policy.limit.windowMs * (rule.usesPrevious ? 2 : 1);
     this.#rounds = new CasRounds(link, {
       areCounters: true,
+      mostLosses: MOST_LOSSES,
       read: (stored) => text.read(stored),
       write: (counter) => text.write(counter),
       exptime: () => exptime(this.#lifeMs),
@@ -68,8 +80,14 @@ export class WindowTally<State extends object> implements Tally, PlainTally {
 
   prepare(claim: Claim, now: StorageInstant, list: ChargeList): WindowCharge {
     const window = this.#windows.at(claim, now);
-    const leftMs = window.startsAt + this.#lifeMs - now;
-    return new WindowCharge(claim, window, this.#text, exptime(leftMs), list);
+    const lifetime = exptime(window.startsAt + this.#lifeMs - now);
+    const spare = this.#spare.isEmpty ? undefined : this.#spare.take(window.key, claim.cost);
+    if (spare === undefined) return new WindowCharge(claim, window, this.#text, lifetime, list);
+    return new ToppedUpCharge(claim, window, this.#text, lifetime, list, {
+      spare,
+      send: (charge) => this.send(charge),
+      unused: (left) => this.#passOn(window, left, LAST_PAUSE_MS).catch(() => {}),
+    });
   }
 
   send(charge: WindowCharge): void {
@@ -170,18 +188,42 @@ export class WindowTally<State extends object> implements Tally, PlainTally {
     return this.#rule.state(Math.max(0, Math.min(current, amount)), Math.min(previous, amount), window);
   }
 
+  /** Writes a charge off, or passes it on while others leave no gap to write in. */
+  async #giveBack(window: Window, units: number, mark: number, known?: Item): Promise<void> {
+    const spare = { mark, units };
+    if (!(await this.#writeOff(window, spare, known))) await this.#passOn(window, spare, FIRST_PAUSE_MS);
+  }
+
+  /** Lets later hits of this process have it, and writes off what they leave: while the counter means something. */
+  async #passOn(window: Window, { mark, units }: Spare, firstPauseMs: Milliseconds): Promise<void> {
+    const endsAt = window.startsAt + this.#lifeMs;
+    let left = units;
+    for (
+      let pauseMs = firstPauseMs;
+      this.#time.now() < endsAt;
+      pauseMs = Math.min(2 * pauseMs, LAST_PAUSE_MS)
+    ) {
+      left = await this.#spare.offer(window.key, { mark, units: left }, pauseMs);
+      if (left === 0 || (await this.#writeOff(window, { mark, units: left }))) return;
+    }
+  }
+
   /** Never creates a counter, and never takes from one that is not the one that was charged. */
-  #giveBack(window: Window, cost: number, mark: number, known?: Item): Promise<void> {
-    return this.#rounds.run(
+  #writeOff(window: Window, { mark, units }: Spare, known?: Item): Promise<boolean> {
+    const written = this.#rounds.run(
       window.key,
       (counter) => {
         const isOurs = counter !== undefined && counter.mark === mark;
-        const next = isOurs ? { mark, count: Math.max(0, counter.count - cost) } : undefined;
-        return { result: undefined, next };
+        const next = isOurs ? { mark, count: Math.max(0, counter.count - units) } : undefined;
+        return { result: true, next };
       },
       undefined,
       known,
     );
+    return written.catch((error: unknown) => {
+      if (error instanceof Contended) return false;
+      throw error;
+    });
   }
 
   /** Now, or the window's last instant when the answer came after it. */

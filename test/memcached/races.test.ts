@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { StorageError } from "../../src/core/errors.js";
+import { STRATEGY_NAMES } from "../../src/core/policy.js";
 import { ALL_OR_NOTHING } from "../../src/core/storage.js";
 import { MemcachedStorage } from "../../src/memcached/index.js";
 import { newClaim } from "./claims.js";
@@ -35,6 +36,34 @@ describe("MemcachedStorage, when commands cross", () => {
     release();
     await expect.poll(() => client.log).toEqual(["incr", "gets", "gets", "cas"]);
     expect(counts()).toEqual([1]);
+  });
+
+  describe.each(STRATEGY_NAMES)("and an answer comes just after its time, by %s", (strategy) => {
+    const claims = [1, 2].map((multiples) => newClaim({ amount: 5, multiples, strategy }));
+    const left = async () => (await storage.test(claims)).map(({ remaining }) => remaining);
+
+    /** The last of these commands is executed, and answered before any timer can go off. */
+    const holdUp = (many: number) => {
+      let missing = many;
+      client.before = (command) => {
+        if (!["incr", "add", "cas"].includes(command) || --missing !== 0) return;
+        const endsAt = performance.now() + 60;
+        while (performance.now() < endsAt);
+      };
+    };
+
+    it.each([
+      { of: "one limit", many: 1, mode: "all" },
+      { of: "two limits", many: 2, mode: "all" },
+      { of: "two limits", many: 2, mode: "each" },
+    ] as const)("does not admit what it gives back of $of, mode $mode", async ({ many, mode }) => {
+      await storage.hit(claims, ALL_OR_NOTHING);
+      holdUp(many);
+      const hit = storage.hit(claims.slice(0, many), { mode });
+      await expect(hit).rejects.toBeInstanceOf(StorageError);
+      client.before = () => {};
+      await expect.poll(left).toEqual([4, 4]);
+    });
   });
 
   it("leaves a charge whose fate nobody knows", async () => {
@@ -112,6 +141,30 @@ describe("MemcachedStorage, when commands cross", () => {
     await hit(1);
     client.before = (command) => (command === "gets" ? new Promise<void>(() => {}) : undefined);
     expect(await hit(1)).toMatchObject([{ allowed: false }]);
+  });
+
+  it.each(["hangs", "fails"])("answers what was charged, mode each, although giving back %s", async (how) => {
+    const [wide, full] = [newClaim({ amount: 5 }), newClaim({ amount: 1, multiples: 2 })];
+    await storage.hit([full], ALL_OR_NOTHING);
+    client.before = (command) => {
+      if (command !== "gets") return;
+      if (how === "fails") throw new Error("gone");
+      return new Promise<void>(() => {});
+    };
+    expect(await storage.hit([wide, full], { mode: "each" })).toMatchObject([
+      { allowed: true, remaining: 4 },
+      { allowed: false, remaining: 0 },
+    ]);
+    client.before = () => {};
+    expect(await storage.test([wide])).toMatchObject([{ remaining: 4 }]);
+  });
+
+  it("admits once although thousands ask for the whole amount before anything is given back", async () => {
+    const whole = newClaim({ amount: 999_999, cost: 999_999 });
+    const ask = () => storage.hit([whole], { mode: "all", timeoutMs: 10_000 });
+    const hits = await Promise.all(Array.from({ length: 3000 }, ask));
+    expect(hits.filter(([verdict]) => verdict?.allowed)).toHaveLength(1);
+    expect(counts()).toEqual([999_999]);
   });
 
   it("decides a state anew when another process wrote it first", async () => {

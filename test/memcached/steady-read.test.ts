@@ -90,7 +90,7 @@ describe("readSteadily", () => {
 
   it("takes the second of two that have one number", async () => {
     const { readTwice } = reading([item("7", "42"), item("8", "42")]);
-    expect(await readSteadily(readTwice)).toEqual(item("8", "42"));
+    expect(await readSteadily("k", readTwice)).toEqual(item("8", "42"));
   });
 
   it("reads again when the numbers differ", async () => {
@@ -99,13 +99,13 @@ describe("readSteadily", () => {
       [item("9", "43"), undefined],
       [undefined, undefined],
     );
-    expect(await readSteadily(readTwice)).toBeUndefined();
+    expect(await readSteadily("k", readTwice)).toBeUndefined();
     expect(left).toEqual([]);
   });
 
   it("gives up a counter that never stands still", async () => {
     let cas = 0;
     const readTwice = async () => [item("1", `${cas++}`), item("1", `${cas++}`)] as const;
-    await expect(readSteadily(readTwice)).rejects.toThrow("too often");
+    await expect(readSteadily("k", readTwice)).rejects.toThrow("too often");
   });
 });

@@ -88,7 +88,7 @@ export class ClientLink implements Link {
 
   /** One after the other: a client with several connections may let questions overtake each other. */
   readCounter(key: string): Promise<Item | undefined> {
-    return readSteadily(async () => [await this.read(key), await this.read(key)]);
+    return readSteadily(key, async () => [await this.read(key), await this.read(key)]);
   }
 
   write(key: string, text: string, cas: string | undefined, exptime: number): Promise<boolean> {

@@ -80,7 +80,7 @@ export class ClassicCommands implements Commands {
 
   /** One trip: a server answers the questions of a connection one after the other. */
   readCounter(key: string): Promise<Item | undefined> {
-    return readSteadily(() => Promise.all([this.read(key), this.read(key)]));
+    return readSteadily(key, () => Promise.all([this.read(key), this.read(key)]));
   }
 
   write(key: string, text: string, cas: string | undefined, exptime: number): Promise<boolean> {
