@@ -1,6 +1,7 @@
 import type { Request, Response } from "express";
+import { describe } from "../core/describe.js";
 import { ConfigurationError } from "../core/errors.js";
-import { checkOptionNames, describe } from "./check-options.js";
+import { checkFunctions, checkOption, checkOptionNames } from "./check-options.js";
 import { addressOf, byBody, hashedName, remoteAddress } from "./key-functions.js";
 import type { LimitOptions, LimitSource } from "./limit-options.js";
 import type { Limiter } from "./limiter.js";
@@ -34,6 +35,9 @@ const OPTION_NAMES: readonly (keyof LoginGuardOptions)[] = [
   "limitOptions",
 ];
 
+/** What the guard says of its limits itself, and the options that it does so by. */
+const OWN_OPTIONS = { keyFunc: "account", deductWhen: "hasFailed", scope: "scope" };
+
 /**
  * Protects a login form: limits failures per address, per account and per pair of both, in one storage trip.
  *
@@ -47,7 +51,7 @@ const OPTION_NAMES: readonly (keyof LoginGuardOptions)[] = [
  * app.post("/login", express.json(), ...loginGuard(limiter, { account: "email" }), login);
  */
 export function loginGuard(limiter: Limiter, options: LoginGuardOptions = {}): LimitMiddleware[] {
-  checkOptionNames("loginGuard", options, OPTION_NAMES);
+  checkGuard(limiter, options);
   const { scope = "login", hasFailed = isClientError, limitOptions = {} } = options;
   const accountOf = accountKey(options.account ?? "username");
   const pairOf = (req: Request) => `${addressOf(req)} ${accountOf(req) ?? ""}`;
@@ -80,6 +84,22 @@ export function loginGuard(limiter: Limiter, options: LoginGuardOptions = {}): L
       deductWhen: forgetting,
     }),
   ];
+}
+
+function checkGuard(limiter: Limiter, options: LoginGuardOptions): void {
+  if (typeof limiter?.sharedLimit !== "function") {
+    throw new ConfigurationError(`loginGuard takes a limiter first, got ${describe(limiter)}.`);
+  }
+  const { scope, hasFailed, limitOptions = {} } = options;
+  checkOptionNames("loginGuard", options, OPTION_NAMES);
+  checkFunctions("loginGuard", { hasFailed }, ["hasFailed"]);
+  checkOption("loginGuard", "scope", scope, typeof scope === "string" && scope !== "", "a text");
+  for (const [name, own] of Object.entries(OWN_OPTIONS)) {
+    if (!Object.hasOwn(limitOptions, name)) continue;
+    throw new ConfigurationError(
+      `loginGuard: limitOptions cannot have "${name}". Use the option "${own}" instead.`,
+    );
+  }
 }
 
 function accountKey(account: unknown): (req: Request) => string | undefined {
