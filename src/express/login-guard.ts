@@ -17,7 +17,10 @@ export interface LoginGuardOptions {
   readonly perAccount?: LimitSource | undefined;
   /** Failures of one address on one account: against guessing. @default "5 per 15 minutes" */
   readonly perPair?: LimitSource | undefined;
-  /** Did this attempt fail? Only failures count. @default a status from 400 to 499 */
+  /**
+   * Did this attempt fail? Only failures count. A login that answers a wrong password with a redirect or a page must
+   * say it here: `(req) => req.user === undefined`. @default a status from 400 to 499
+   */
   readonly hasFailed?: ((req: Request, res: Response) => boolean) | undefined;
   /** Names the counters: guards with the same scope share them. @default "login" */
   readonly scope?: string | undefined;
