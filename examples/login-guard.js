@@ -6,7 +6,7 @@ export const app = express();
 const limiter = new Limiter();
 const guard = loginGuard(limiter, { account: "username", perPair: "3 per 15 minutes" });
 
-app.post("/login", express.json(), guard, (req, res) => {
+app.post("/login", express.json(), ...guard, (req, res) => {
   if (req.body?.password === "correct horse") res.send("welcome");
   else res.status(401).send("wrong");
 });

@@ -2,9 +2,11 @@
 // Nobody outside can import it.
 
 export * from "./core/charges-of.js";
+export * from "./core/check-names.js";
 export * from "./core/claim.js";
 export * from "./core/clock.js";
 export * from "./core/decision.js";
+export * from "./core/describe.js";
 export * from "./core/digest.js";
 export * from "./core/duration.js";
 export * from "./core/errors.js";

@@ -61,7 +61,7 @@ declare global {
   const limiter: import("express-limits").Limiter;
   const express: typeof import("express");
   const { byHeader, byUser, Limiter, loginGuard }: typeof import("express-limits");
-  const authenticate: RequestHandler, handler: RequestHandler, login: RequestHandler;
+  const adminsOnly: RequestHandler, authenticate: RequestHandler, handler: RequestHandler, login: RequestHandler;
   const report: RequestHandler, search: RequestHandler;
   function passwordIsRight(req: Request): Promise<boolean>;
   namespace Express {
@@ -194,6 +194,72 @@ describe("programs in the docs", () => {
     expect(shown.split("\n\n")[1]).toBe(refused.body);
     const names = [...shown.matchAll(/^([\w-]+): /gm)].map(([, name = ""]) => name.toLowerCase());
     expect(Object.keys(refused.headers)).toEqual(expect.arrayContaining(names));
+  });
+});
+
+describe("answers and keys in the docs", () => {
+  const shownOn = (page: string, wanted: string): string[] =>
+    blocks.filter((block) => block.page === page && block.language === wanted).map(({ code }) => code);
+  const CLOCK_START = Date.parse("2026-01-01T00:00:00Z");
+
+  /** What an app with one limited route answers on the clock's first second. */
+  async function answers(options: main.LimiterOptions, limits: string, times: number) {
+    const app = express();
+    const limiter = new main.Limiter({ ...options, clock: new testing.ManualClock(CLOCK_START) });
+    app.get("/search", limiter.limit(limits), (req, res) => {
+      res.json(req.rateLimit);
+    });
+    const server = await serve(app);
+    const all = [];
+    for (let i = 0; i < times; i++) {
+      all.push(await server.get("/search", { accept: "application/problem+json" }));
+    }
+    return all;
+  }
+
+  it.each(["ietf", "draft-7", "draft-6"] as const)(
+    "the standard headers of %s are those shown",
+    async (draft) => {
+      const number = ["ietf", "draft-7", "draft-6"].indexOf(draft);
+      const [answer] = await answers({ standardHeaders: draft }, "2 per minute; 10 per hour", 1);
+      const shown = shownOn("docs/headers.md", "http")[number]?.trim().split("\n") ?? [];
+      const standard = Object.entries(answer?.headers ?? {}).filter(([name]) => name.startsWith("ratelimit"));
+      expect(standard.map(([name, value]) => `${name}: ${value}`)).toEqual(
+        shown.map((line) => line.replace(/^[\w-]+/, (name) => name.toLowerCase())),
+      );
+    },
+  );
+
+  it("the problem document and req.rateLimit are those shown", async () => {
+    const [problem = "", info = ""] = shownOn("docs/headers.md", "json");
+    const [, , refused] = await answers({}, "2 per minute", 3);
+    expect({ ...JSON.parse(refused?.body ?? ""), retryAfter: 58 }).toEqual(JSON.parse(problem));
+    const [passed] = await answers({}, "10 per hour", 1);
+    expect(JSON.parse(passed?.body ?? "")).toEqual(JSON.parse(info));
+  });
+
+  it("a stored key looks as shown", async () => {
+    const keys: string[] = [];
+    const storage = new main.MemoryStorage();
+    const { hit } = storage;
+    storage.hit = (claims, options) => {
+      keys.push(...claims.map(({ key }) => key));
+      return hit.call(storage, claims, options);
+    };
+    await answers({ storage }, "10 per minute", 1);
+    const shown = shownOn("docs/storages.md", "text").find((text) => text.includes("{@"));
+    expect(keys).toEqual([shown?.split("\n")[0]?.replace("192.0.2.1", "127.0.0.1")]);
+  });
+
+  it("limit texts mean what the table says", () => {
+    const rows = textOf("docs/limit-strings.md").matchAll(/^\| (`\d[^|]*) \| `([^`]+)` \|/gm);
+    const pairs = [...rows].flatMap(([, texts = "", meaning = ""]) =>
+      [...texts.matchAll(/`([^`]+)`/g)].map(([, text = ""]) => [text, meaning]),
+    );
+    expect(pairs.length).toBeGreaterThan(5);
+    expect(pairs.map(([text = ""]) => String(main.parseLimit(text)))).toEqual(
+      pairs.map(([, meaning]) => meaning),
+    );
   });
 });
 

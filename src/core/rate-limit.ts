@@ -1,4 +1,5 @@
 import type { Milliseconds } from "./clock.js";
+import { describe } from "./describe.js";
 import { ConfigurationError } from "./errors.js";
 
 /** The units a window can be counted in; `"millisecond"` appears only where no larger unit fits. */
@@ -37,7 +38,12 @@ export class RateLimit {
   readonly windowMs: Milliseconds;
 
   constructor(amount: number, multiples: number, unit: Unit) {
-    const windowMs = multiples * (UNIT_MS[unit] ?? Number.NaN);
+    if (!Object.hasOwn(UNIT_MS, unit)) {
+      throw new ConfigurationError(
+        `The unit of a limit must be one of ${Object.keys(UNIT_MS).join(", ")}, got ${describe(unit)}.`,
+      );
+    }
+    const windowMs = multiples * UNIT_MS[unit];
     if (!Number.isSafeInteger(amount) || amount < 0) {
       throw new ConfigurationError(
         `The amount of a limit must be a whole number from 0 to 2^53-1, got ${amount}.`,

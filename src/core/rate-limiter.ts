@@ -1,8 +1,10 @@
+import { checkNames } from "./check-names.js";
 import { ClientClaim, isSamePlace } from "./claim.js";
 import type { Clock, EpochMilliseconds } from "./clock.js";
 import { systemClock } from "./clock.js";
 import type { Decision, LimitDecision, NamedClaim } from "./decision.js";
 import { limitDecision, shownIndex, verdictAt } from "./decision.js";
+import { describe } from "./describe.js";
 import { ConfigurationError, UnsupportedStrategyError } from "./errors.js";
 import { escapeKeyPart, KeyPlace, keyHead } from "./key.js";
 import { parseLimits } from "./parse-limit.js";
@@ -44,6 +46,7 @@ export interface HitCallOptions {
   readonly burst?: number | undefined;
 }
 
+const OPTION_NAMES: readonly (keyof RateLimiterOptions)[] = ["storage", "strategy", "clock", "keyPrefix"];
 const NO_OPTIONS: HitCallOptions = {};
 
 /** A policy and where its keys are. */
@@ -81,7 +84,9 @@ export class RateLimiter {
   readonly #policies = new Map<string, readonly Policy[]>();
   #lastCounters: KnownCounters = { counters: [] };
 
+  /** Throws `ConfigurationError` for an option that does not exist, and without a storage. */
   constructor(options: RateLimiterOptions) {
+    checkOptions(options);
     this.storage = options.storage;
     this.strategy = options.strategy ?? "fixed-window";
     this.#clock = options.clock ?? systemClock;
@@ -227,7 +232,7 @@ export function checkSupport(storage: Storage, strategy: StrategyName): void {
 /** Returns a cost that can be charged, or throws. */
 export function checkCost(cost: number, name = "cost"): number {
   if (Number.isSafeInteger(cost) && cost >= 0) return cost;
-  throw new ConfigurationError(`${name} must be a whole number from 0, got ${String(cost)}.`);
+  throw new ConfigurationError(`${name} must be a whole number from 0, got ${describe(cost)}.`);
 }
 
 /** The counter's name for a shared scope; the same for routes and for calls outside HTTP. */
@@ -279,7 +284,15 @@ function isAllowed({ allowed }: LimitDecision): boolean {
   return allowed;
 }
 
+function checkOptions(options: Partial<RateLimiterOptions> = {}): void {
+  checkNames("RateLimiter", options, OPTION_NAMES);
+  if (options.storage !== undefined) return;
+  throw new ConfigurationError(
+    "RateLimiter needs a storage: new RateLimiter({ storage: new MemoryStorage() }).",
+  );
+}
+
 function checkKey(key: string): void {
   if (typeof key === "string" && key !== "") return;
-  throw new ConfigurationError(`key must be a text that names who is counted, got ${JSON.stringify(key)}.`);
+  throw new ConfigurationError(`key must be a text that names who is counted, got ${describe(key)}.`);
 }

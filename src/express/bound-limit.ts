@@ -1,11 +1,12 @@
 import type { Milliseconds } from "../core/clock.js";
+import { describe } from "../core/describe.js";
 import { parseDuration } from "../core/duration.js";
 import { ConfigurationError } from "../core/errors.js";
 import { RateLimit } from "../core/rate-limit.js";
 import { checkCost, toPolicies } from "../core/rate-limiter.js";
 import type { Storage } from "../core/storage.js";
 import type { Policy, StrategyName } from "../core/strategy.js";
-import { checkBooleans, checkFunctions, checkOption, checkOptionNames, describe } from "./check-options.js";
+import { checkBooleans, checkFunctions, checkOption, checkOptionNames } from "./check-options.js";
 import type { KeyFunction } from "./key-functions.js";
 import { returnsAddresses } from "./key-functions.js";
 import type { LimitFunction, LimitOptions, LimitSource } from "./limit-options.js";
@@ -149,9 +150,6 @@ function checkReachable(policies: readonly Policy[], options: LimitOptions, wher
 }
 
 function checkLimitOptions(where: string, options: LimitOptions): void {
-  if (typeof options !== "object" || options === null) {
-    throw new ConfigurationError(`${where}: options must be an object, got ${describe(options)}.`);
-  }
   checkOptionNames(where, options, LIMIT_OPTION_NAMES);
   checkBooleans(where, options, ["perEndpoint", "perMethod", "overrideDefaults", "observe", "headers"]);
   checkFunctions(where, options, ["keyFunc", "exemptWhen", "deductWhen", "onBreach"]);

@@ -1,9 +1,10 @@
+import { describe } from "../core/describe.js";
 import { ConfigurationError } from "../core/errors.js";
 import { isStrategyName, STRATEGY_NAMES } from "../core/policy.js";
 import { checkCost } from "../core/rate-limiter.js";
 import type { StrategyName } from "../core/strategy.js";
 import { isErrorMessage } from "./bound-limit.js";
-import { checkBooleans, checkFunctions, checkOption, checkOptionNames, describe } from "./check-options.js";
+import { checkBooleans, checkFunctions, checkOption, checkOptionNames } from "./check-options.js";
 import { LIMITER_OPTION_NAMES, type LimiterOptions } from "./limiter-options.js";
 
 const WHERE = "Limiter";
@@ -18,9 +19,6 @@ export function checkStrategy(strategy: StrategyName): StrategyName {
 
 /** Throws for an option that does not exist, or whose value cannot be. */
 export function checkLimiterOptions(options: LimiterOptions): void {
-  if (typeof options !== "object" || options === null) {
-    throw new ConfigurationError(`${WHERE}: options must be an object, got ${describe(options)}.`);
-  }
   checkOptionNames(WHERE, options, LIMITER_OPTION_NAMES);
   checkBooleans(WHERE, options, [
     "enabled",

@@ -1,27 +1,46 @@
+import { describe } from "../core/describe.js";
 import { ConfigurationError } from "../core/errors.js";
 import { nearestWord } from "../core/nearest-word.js";
 
+const LIMIT_AS_TEXT = 'part of a text: defaultLimits: "100 per 15 minutes", or limit("100 per 15 minutes")';
+
 /** What people look for who know other limiters. */
 const FOREIGN_NAMES: Readonly<Record<string, string>> = {
-  windowMs: 'defaultLimits: "100 per 15 minutes"',
-  max: 'defaultLimits: "100 per 15 minutes"',
-  limit: 'defaultLimits: "100 per 15 minutes"',
-  points: 'defaultLimits: "100 per 15 minutes"',
-  duration: 'defaultLimits: "100 per 15 minutes"',
+  windowMs: LIMIT_AS_TEXT,
+  max: LIMIT_AS_TEXT,
+  limit: LIMIT_AS_TEXT,
+  points: LIMIT_AS_TEXT,
+  duration: LIMIT_AS_TEXT,
   keyGenerator: "keyFunc",
   key: "keyFunc",
+  ipv6Subnet: "keyFunc: remoteAddress({ ipv6Subnet })",
+  trustProxy: 'app.set("trust proxy", …) of Express',
   store: "storage",
+  prefix: "keyPrefix",
   skip: "requestFilter() or exemptWhen",
+  skipSuccessfulRequests: "deductWhen",
+  skipFailedRequests: "deductWhen",
+  requestWasSuccessful: "deductWhen",
   message: "errorMessage",
   handler: "onBreach",
+  statusCode: "onBreach",
+  identifier: "name, of a limit",
+  blockDuration: "block",
   legacyHeaders: "headersEnabled",
   passOnStoreError: "swallowErrors",
   whitelist: "allowList",
   blacklist: "denyList",
 };
 
-/** Throws for an option that does not exist, with the name that was probably meant. */
+/** Throws for options that are no object. */
+export function checkIsObject(where: string, options: unknown): void {
+  if (typeof options === "object" && options !== null) return;
+  throw new ConfigurationError(`${where}: options must be an object, got ${describe(options)}.`);
+}
+
+/** Throws for options that are no object, and for one that does not exist, with the name that was probably meant. */
 export function checkOptionNames(where: string, options: object, known: readonly string[]): void {
+  checkIsObject(where, options);
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
     const foreign = Object.hasOwn(FOREIGN_NAMES, name) ? FOREIGN_NAMES[name] : undefined;
@@ -59,10 +78,7 @@ export function checkFunctions(where: string, options: object, names: readonly s
   }
 }
 
-/** A value as an error message shows it. */
-export function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, 60));
-  if (typeof value === "function") return "a function";
-  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "a list" : "an object";
-  return String(value);
+/** May this stand in front of a header's colon? (RFC 9110, 5.6.2.) */
+export function isHeaderName(name: string): boolean {
+  return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name);
 }

@@ -1,9 +1,10 @@
 import type { BlockList } from "node:net";
 import type { Request, Response } from "express";
 import type { Clock, EpochMilliseconds } from "../core/clock.js";
+import { describe } from "../core/describe.js";
 import { ConfigurationError } from "../core/errors.js";
 import type { MaybePromise } from "../core/when-ready.js";
-import { checkOptionNames, describe } from "./check-options.js";
+import { checkOptionNames } from "./check-options.js";
 import { isIPv4 } from "./ip-version.js";
 import type { RequestFunction } from "./limit-options.js";
 import { type ListMatch, type Network, parseListMatch } from "./list-match.js";

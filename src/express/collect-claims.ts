@@ -1,5 +1,6 @@
 import type { Request } from "express";
 import { isSameCounter } from "../core/claim.js";
+import { describe } from "../core/describe.js";
 import { ConfigurationError, LimitSyntaxError } from "../core/errors.js";
 import { addressKeyPart, escapeKeyPart, type KeyPlace } from "../core/key.js";
 import { BLOCK_POLICY } from "../core/policy.js";
@@ -8,7 +9,6 @@ import type { Policy } from "../core/strategy.js";
 import { isPromise, type MaybePromise } from "../core/when-ready.js";
 import type { BoundLimit } from "./bound-limit.js";
 import { countedMethod, policiesOf } from "./bound-limit.js";
-import { describe } from "./check-options.js";
 import type { WantedLimit } from "./counters.js";
 import { blockCounter, breachCounter, type Counter, scopeCounter } from "./counters.js";
 import { propertyOf } from "./express-internals.js";

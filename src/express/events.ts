@@ -1,9 +1,9 @@
 import { channel } from "node:diagnostics_channel";
 import type { Request, Response } from "express";
 import type { Decision } from "../core/decision.js";
+import { describe } from "../core/describe.js";
 import { ConfigurationError, type StorageError } from "../core/errors.js";
 import { nearestWord } from "../core/nearest-word.js";
-import { describe } from "./check-options.js";
 import type { ClientDenied } from "./client-denied.js";
 import type { RateLimitExceeded } from "./rate-limit-exceeded.js";
 
@@ -106,7 +106,8 @@ export class Events {
 function checkListener(name: string, listener: unknown): void {
   if (!Object.hasOwn(CHANNELS, name)) {
     const meant = nearestWord(String(name), Object.keys(CHANNELS));
-    const hint = meant === undefined ? "" : ` Did you mean "${meant}"?`;
+    const hint =
+      meant === undefined ? ` There are: ${Object.keys(CHANNELS).join(", ")}.` : ` Did you mean "${meant}"?`;
     throw new ConfigurationError(`on(): there is no event ${describe(name)}.${hint}`);
   }
   if (typeof listener === "function") return;

@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { describe } from "../core/describe.js";
+import { ConfigurationError } from "../core/errors.js";
 import { checkBooleans, checkOptionNames } from "./check-options.js";
 import type { App, Handle } from "./express-internals.js";
 import type { LimiterCore } from "./limiter-core.js";
@@ -67,7 +69,12 @@ function markExempt(marks: Marks, target: Handle, lifts: Lifted): Handle {
 }
 
 function liftsOf(options: unknown = {}): Lifted {
-  const lifts = options as ExemptOptions;
+  if (typeof options !== "object" || options === null) {
+    throw new ConfigurationError(
+      `exempt takes a router, an app, a handler or { default, application, meta }, got ${describe(options)}.`,
+    );
+  }
+  const lifts: ExemptOptions = options;
   checkOptionNames("exempt", lifts, ["default", "application", "meta"]);
   checkBooleans("exempt", lifts, ["default", "application", "meta"]);
   return { default: lifts.default ?? true, application: lifts.application ?? true, meta: lifts.meta ?? true };

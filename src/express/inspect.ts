@@ -3,10 +3,13 @@ import type { Request, Response } from "express";
 import { KeyedClaim } from "../core/claim.js";
 import type { LimitDecision, NamedClaim } from "../core/decision.js";
 import { limitDecision } from "../core/decision.js";
+import { describe } from "../core/describe.js";
+import { ConfigurationError } from "../core/errors.js";
 import { addressKeyPart, escapeKeyPart } from "../core/key.js";
 import { BLOCK_POLICY } from "../core/policy.js";
 import type { MaybePromise } from "../core/when-ready.js";
 import { canonicalAddress } from "./address.js";
+import { checkOptionNames } from "./check-options.js";
 import { identify } from "./collect-claims.js";
 import { ipv6SubnetOf, type KeyFunction } from "./key-functions.js";
 import type { LimiterCore } from "./limiter-core.js";
@@ -20,15 +23,17 @@ export interface CounterFilter {
 }
 
 /** A client: what the key function returned, an address in any spelling, or one of its requests. */
-export type Client = string | IncomingMessage;
+export type Client = string | number | bigint | IncomingMessage;
 
 /** The claims on every known counter of a client. Counters are known once this process has met their route. */
 export async function claimsOf(
   core: LimiterCore,
   client: Client,
   filter: CounterFilter,
+  where: string,
 ): Promise<NamedClaim[]> {
-  const identities = typeof client === "string" ? ofText(client) : ofRequest(client as Request);
+  checkOptionNames(where, filter, ["scope"]);
+  const identities = identitiesOf(where, client);
   const claims = new Map<string, NamedClaim>();
   for (const seen of core.seen.all()) {
     if (filter.scope !== undefined && seen.counter.ofScope !== filter.scope) continue;
@@ -52,6 +57,19 @@ export async function peekAt(core: LimiterCore, claims: readonly NamedClaim[]): 
         : [limitDecision(claim, verdict, now)];
     })
     .filter((decision) => decision.used > 0 || !decision.allowed);
+}
+
+/** Key functions may return numbers, so a client may be one, too. */
+function identitiesOf(where: string, client: Client): (seen: SeenCounter) => MaybePromise<Identity[]> {
+  switch (typeof client) {
+    case "string":
+    case "number":
+    case "bigint":
+      return ofText(String(client));
+    case "object":
+      if (client !== null) return ofRequest(client as Request);
+  }
+  throw new ConfigurationError(`${where} takes a key, an address or a request, got ${describe(client)}.`);
 }
 
 /** A text may be a client's own key, and an address too: whoever has no key is counted by address. */

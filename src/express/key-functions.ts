@@ -1,7 +1,9 @@
 import type { Request, Response } from "express";
+import { describe } from "../core/describe.js";
 import { ConfigurationError } from "../core/errors.js";
 import type { MaybePromise } from "../core/when-ready.js";
 import { canonicalAddress, DEFAULT_IPV6_SUBNET } from "./address.js";
+import { checkOptionNames, isHeaderName } from "./check-options.js";
 import { appOf, type ExpressRequest, propertyOf } from "./express-internals.js";
 import { nodeModule } from "./node-modules.js";
 
@@ -42,10 +44,11 @@ export interface RemoteAddressOptions {
  * new Limiter({ keyFunc: remoteAddress({ ipv6Subnet: 64 }) });
  */
 export function remoteAddress(options: RemoteAddressOptions = {}): (req: Request) => string {
+  checkOptionNames("remoteAddress", options, ["ipv6Subnet"]);
   const { ipv6Subnet = DEFAULT_IPV6_SUBNET } = options;
   if (!Number.isInteger(ipv6Subnet) || ipv6Subnet < 1 || ipv6Subnet > 128) {
     throw new ConfigurationError(
-      `ipv6Subnet must be a whole number from 1 to 128, got ${String(ipv6Subnet)}.`,
+      `ipv6Subnet must be a whole number from 1 to 128, got ${describe(ipv6Subnet)}.`,
     );
   }
   const keyFunc = (req: Request): string => addressOf(req, ipv6Subnet);
@@ -63,6 +66,9 @@ export function remoteAddress(options: RemoteAddressOptions = {}): (req: Request
  */
 export function byHeader(name: string): (req: Request) => string | undefined {
   const header = checkName("byHeader", name).toLowerCase();
+  if (!isHeaderName(header)) {
+    throw new ConfigurationError(`byHeader takes the name of a header, got ${describe(name)}.`);
+  }
   return (req) => {
     const value = req.headers[header];
     return Array.isArray(value) ? value.join(", ") : value;
@@ -99,6 +105,11 @@ export function byBody(field: string): (req: Request) => string | undefined {
 export function byUser(
   userId: (req: Request) => string | number | null | undefined = signedInUser,
 ): (req: Request) => string | number | undefined {
+  if (typeof userId !== "function") {
+    throw new ConfigurationError(
+      `byUser takes a function such as (req) => req.user.id, got ${describe(userId)}.`,
+    );
+  }
   return (req) => userId(req) ?? undefined;
 }
 
@@ -144,5 +155,5 @@ function signedInUser(req: Request): string | number | undefined {
 
 function checkName(what: string, name: string): string {
   if (typeof name === "string" && name !== "") return name;
-  throw new ConfigurationError(`${what} takes a name, got ${JSON.stringify(name)}.`);
+  throw new ConfigurationError(`${what} takes a name, got ${describe(name)}.`);
 }

@@ -46,7 +46,10 @@ export type ErrorMessage =
       MaybePromise<string | Readonly<Record<string, unknown>> | undefined>
     >;
 
-/** Called once for a refused request; may answer it. */
+/**
+ * Called once for a refused request; may answer it, with a status of its own. Unless it has when it returns, or when its
+ * promise resolves, the usual 429 goes out; an answer that `res.render`, `res.sendFile` or a stream has begun is one.
+ */
 export type BreachHandler = UserFunction<[req: Request, res: Response, breach: RateLimitExceeded], unknown>;
 
 /** Asked once the response is there: should this request count? */

@@ -1,13 +1,14 @@
 import type { IncomingMessage } from "node:http";
 import type { Express, Request, Response } from "express";
 import type { Decision, LimitDecision } from "../core/decision.js";
+import { describe } from "../core/describe.js";
 import { ConfigurationError } from "../core/errors.js";
 import type { CheckLimits, LimitsInput } from "../core/limit-text.js";
 import type { HitCallOptions, Limits } from "../core/rate-limiter.js";
 import { RateLimiter } from "../core/rate-limiter.js";
 import { type MaybePromise, whenReady } from "../core/when-ready.js";
 import { bindLimit } from "./bound-limit.js";
-import { checkOption, describe } from "./check-options.js";
+import { checkOption } from "./check-options.js";
 import type { LimiterEventName, LimiterListener } from "./events.js";
 import { Events } from "./events.js";
 import type { Exempt } from "./exemptions.js";
@@ -65,7 +66,6 @@ export class Limiter {
   #resolved: ResolvedLimiter;
   readonly #parts: { -readonly [Part in keyof LimiterParts]: LimiterParts[Part] };
   #engine: RateLimiter;
-
   readonly #exempt: Exempt;
 
   constructor(options: LimiterOptions = {}) {
@@ -204,13 +204,13 @@ export class Limiter {
    */
   async peek(client: Client, filter: CounterFilter = {}): Promise<LimitDecision[]> {
     const { core } = this.#parts;
-    return peekAt(core, await claimsOf(core, client, filter));
+    return peekAt(core, await claimsOf(core, client, filter, "peek()"));
   }
 
   /** Forgets one client: all counters that {@link peek} would look at, blocks and limits on breaches too. */
   async clear(client: Client, filter: CounterFilter = {}): Promise<void> {
     const { core } = this.#parts;
-    await core.guard.clear(await claimsOf(core, client, filter));
+    await core.guard.clear(await claimsOf(core, client, filter, "clear()"));
   }
 
   /** Forgets all counters under this limiter's prefix. */

@@ -1,6 +1,6 @@
+import { describe } from "../core/describe.js";
 import { ConfigurationError } from "../core/errors.js";
 import { canonicalAddress } from "./address.js";
-import { describe } from "./check-options.js";
 import { isIPv4 } from "./ip-version.js";
 
 /** What the text of a list entry means, in one spelling. */

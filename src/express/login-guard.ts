@@ -1,6 +1,7 @@
 import type { Request, Response } from "express";
+import { describe } from "../core/describe.js";
 import { ConfigurationError } from "../core/errors.js";
-import { checkOptionNames, describe } from "./check-options.js";
+import { checkFunctions, checkOption, checkOptionNames } from "./check-options.js";
 import { addressOf, byBody, hashedName, remoteAddress } from "./key-functions.js";
 import type { LimitOptions, LimitSource } from "./limit-options.js";
 import type { Limiter } from "./limiter.js";
@@ -16,7 +17,10 @@ export interface LoginGuardOptions {
   readonly perAccount?: LimitSource | undefined;
   /** Failures of one address on one account: against guessing. @default "5 per 15 minutes" */
   readonly perPair?: LimitSource | undefined;
-  /** Did this attempt fail? Only failures count. @default a status from 400 to 499 */
+  /**
+   * Did this attempt fail? Only failures count. A login that answers a wrong password with a redirect or a page must
+   * say it here: `(req) => req.user === undefined`. @default a status from 400 to 499
+   */
   readonly hasFailed?: ((req: Request, res: Response) => boolean) | undefined;
   /** Names the counters: guards with the same scope share them. @default "login" */
   readonly scope?: string | undefined;
@@ -34,6 +38,9 @@ const OPTION_NAMES: readonly (keyof LoginGuardOptions)[] = [
   "limitOptions",
 ];
 
+/** What the guard says of its limits itself, and the options that it does so by. */
+const OWN_OPTIONS = { keyFunc: "account", deductWhen: "hasFailed", scope: "scope" };
+
 /**
  * Protects a login form: limits failures per address, per account and per pair of both, in one storage trip.
  *
@@ -47,7 +54,7 @@ const OPTION_NAMES: readonly (keyof LoginGuardOptions)[] = [
  * app.post("/login", express.json(), ...loginGuard(limiter, { account: "email" }), login);
  */
 export function loginGuard(limiter: Limiter, options: LoginGuardOptions = {}): LimitMiddleware[] {
-  checkOptionNames("loginGuard", options, OPTION_NAMES);
+  checkGuard(limiter, options);
   const { scope = "login", hasFailed = isClientError, limitOptions = {} } = options;
   const accountOf = accountKey(options.account ?? "username");
   const pairOf = (req: Request) => `${addressOf(req)} ${accountOf(req) ?? ""}`;
@@ -80,6 +87,22 @@ export function loginGuard(limiter: Limiter, options: LoginGuardOptions = {}): L
       deductWhen: forgetting,
     }),
   ];
+}
+
+function checkGuard(limiter: Limiter, options: LoginGuardOptions): void {
+  if (typeof limiter?.sharedLimit !== "function") {
+    throw new ConfigurationError(`loginGuard takes a limiter first, got ${describe(limiter)}.`);
+  }
+  const { scope, hasFailed, limitOptions = {} } = options;
+  checkOptionNames("loginGuard", options, OPTION_NAMES);
+  checkFunctions("loginGuard", { hasFailed }, ["hasFailed"]);
+  checkOption("loginGuard", "scope", scope, typeof scope === "string" && scope !== "", "a text");
+  for (const [name, own] of Object.entries(OWN_OPTIONS)) {
+    if (!Object.hasOwn(limitOptions, name)) continue;
+    throw new ConfigurationError(
+      `loginGuard: limitOptions cannot have "${name}". Use the option "${own}" instead.`,
+    );
+  }
 }
 
 function accountKey(account: unknown): (req: Request) => string | undefined {

@@ -7,6 +7,7 @@ import type { RateLimitExceeded } from "./rate-limit-exceeded.js";
 import type { Refused } from "./refusal.js";
 import { answerDenied, answerRefusal } from "./refusal-body.js";
 import { showDecisions } from "./show-decisions.js";
+import { watchAnswer } from "./watch-answer.js";
 
 /**
  * Refuses a request: headers, event, the user's handler, and then, unless that one answered, the answer.
@@ -20,8 +21,7 @@ export async function reject(request: LimitedRequest, refused: Refused): Promise
   const message = await messageFor(request, refused);
   if (typeof message === "string" && message !== "") error.message = message;
   core.events.emit(error.isMeta ? "metaBreach" : "breach", { req, res, error, observed: false });
-  await callHandler(request, refused);
-  if (res.headersSent || res.writableEnded) return false;
+  if ((await isAnsweredByHandler(request, refused)) || res.headersSent || res.writableEnded) return false;
   if (core.passesBreachToNext) return true;
   answerRefusal(req, res, error, typeof message === "object" ? message : undefined);
   return false;
@@ -45,12 +45,18 @@ async function messageFor(
   return (await message(req, res, refused.error)) ?? undefined;
 }
 
-/** One handler for a request: the limit's, else the limiter's. */
-async function callHandler({ core, req, res }: LimitedRequest, { error, bound }: Refused): Promise<void> {
+/** Calls one handler for a request, the limit's, else the limiter's, and tells whether it answers. */
+async function isAnsweredByHandler(
+  { core, req, res }: LimitedRequest,
+  { error, bound }: Refused,
+): Promise<boolean> {
   const onLimiter = error.isMeta ? core.onMetaBreach : core.onBreach;
   const handler = error.isMeta ? onLimiter : (bound?.options.onBreach ?? onLimiter);
-  const done = handler?.(req, res, error);
+  if (handler === undefined) return false;
+  const isAnswered = watchAnswer(res);
+  const done = handler(req, res, error);
   if (isPromise(done)) await done;
+  return isAnswered();
 }
 
 /** Refuses a client that is on the deny list. */

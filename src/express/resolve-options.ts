@@ -11,7 +11,7 @@ import { MemoryStorage } from "../memory/index.js";
 import type { BindingDefaults, BoundLimit, LimitKind } from "./bound-limit.js";
 import { bindLimit } from "./bound-limit.js";
 import { checkLimiterOptions, checkStrategy } from "./check-limiter-options.js";
-import { checkOption, checkOptionNames } from "./check-options.js";
+import { checkOption, checkOptionNames, isHeaderName } from "./check-options.js";
 import type { Lists } from "./client-list.js";
 import type { Events } from "./events.js";
 import type { HeaderNames, HeaderSettings } from "./headers.js";
@@ -195,8 +195,7 @@ function headerSettings(options: LimiterOptions): HeaderSettings {
     ...withoutUndefined(options.headerNames ?? {}),
   };
   for (const [name, value] of Object.entries(names)) {
-    const isName =
-      value === false || (typeof value === "string" && /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(value));
+    const isName = value === false || (typeof value === "string" && isHeaderName(value));
     checkOption(WHERE, `headerNames.${name}`, value, isName, "a header name or false");
   }
   checkOptionNames(`${WHERE}: headerNames`, names, Object.keys(DEFAULT_HEADER_NAMES));

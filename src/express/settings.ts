@@ -1,6 +1,7 @@
+import { describe } from "../core/describe.js";
 import { ConfigurationError } from "../core/errors.js";
 import { nearestWord } from "../core/nearest-word.js";
-import { describe } from "./check-options.js";
+import { checkIsObject } from "./check-options.js";
 import type { HeaderNames } from "./headers.js";
 import type { LimiterOptions } from "./limiter-options.js";
 
@@ -76,6 +77,7 @@ export function withSettings(
   appSettings: Readonly<Record<string, unknown>> = {},
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): LimiterOptions {
+  checkIsObject("Limiter", options);
   const fromEnvironment = readSettings(environment, "environment variable");
   const fromApp = readSettings(appSettings, "app setting");
   return merge(merge(fromEnvironment, fromApp), options);
@@ -92,8 +94,8 @@ function merge(weak: LimiterOptions, strong: LimiterOptions): LimiterOptions {
   if (weak.headerNames !== undefined && strong.headerNames !== undefined) {
     merged["headerNames"] = { ...weak.headerNames, ...strong.headerNames };
   }
-  if (strong.storage !== undefined) delete merged["storageUri"];
-  else if (strong.storageUri !== undefined) delete merged["storage"];
+  if (strong.storage !== undefined && strong.storageUri === undefined) delete merged["storageUri"];
+  if (strong.storageUri !== undefined && strong.storage === undefined) delete merged["storage"];
   return merged;
 }
 

@@ -1,4 +1,6 @@
+import { checkNames } from "../core/check-names.js";
 import type { Clock, Milliseconds } from "../core/clock.js";
+import { describe } from "../core/describe.js";
 import { ConfigurationError } from "../core/errors.js";
 
 /** Options of {@link MemcachedStorage}. */
@@ -24,16 +26,11 @@ const MOST_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Checks what the user gave; throws `ConfigurationError`. */
 export function commandTimeout(options: MemcachedStorageOptions): Milliseconds {
-  const unknown = Object.keys(options).find((name) => !OPTION_NAMES.includes(name));
-  if (unknown !== undefined) {
-    throw new ConfigurationError(
-      `Unknown option "${unknown}" of the memcached storage. It has: ${OPTION_NAMES.join(", ")}.`,
-    );
-  }
+  checkNames("MemcachedStorage", options, OPTION_NAMES);
   const { commandTimeoutMs = DEFAULT_TIMEOUT_MS } = options;
   if (!(commandTimeoutMs >= 1 && commandTimeoutMs <= MOST_TIMEOUT_MS)) {
     throw new ConfigurationError(
-      `commandTimeoutMs must be a number of milliseconds from 1, got ${String(commandTimeoutMs)}.`,
+      `commandTimeoutMs must be a number of milliseconds from 1, got ${describe(commandTimeoutMs)}.`,
     );
   }
   return commandTimeoutMs;

@@ -1,4 +1,6 @@
+import { checkNames } from "../core/check-names.js";
 import type { Clock, EpochMilliseconds } from "../core/clock.js";
+import { describe } from "../core/describe.js";
 import { ConfigurationError } from "../core/errors.js";
 import { STRATEGY_NAMES } from "../core/policy.js";
 import type { Charge, Claim, HitOptions, Storage } from "../core/storage.js";
@@ -22,6 +24,7 @@ export interface MemoryStorageOptions {
   readonly clock?: Clock | undefined;
 }
 
+const OPTION_NAMES: readonly (keyof MemoryStorageOptions)[] = ["maxKeys", "clock"];
 const DEFAULT_MAX_KEYS = 1_000_000;
 
 /** Segments that a slice of the idle sweep passes: a fraction of a millisecond. */
@@ -47,9 +50,10 @@ export class MemoryStorage implements Storage {
 
   /** The second argument is for tests of the table itself. */
   constructor(options: MemoryStorageOptions = {}, table: SlotTable = new SlotTable()) {
+    checkNames("MemoryStorage", options, OPTION_NAMES);
     const { maxKeys = DEFAULT_MAX_KEYS, clock } = options;
     if (!Number.isSafeInteger(maxKeys) || maxKeys < 1) {
-      throw new ConfigurationError(`maxKeys must be a whole number from 1, got ${String(maxKeys)}.`);
+      throw new ConfigurationError(`maxKeys must be a whole number from 1, got ${describe(maxKeys)}.`);
     }
     this.#table = table;
     this.#counters = new Counters(table, maxKeys, () => this.#onNewKey());

@@ -75,9 +75,15 @@ export function timeoutError(timeoutMs: Milliseconds): StorageError {
   return new StorageError(`Redis did not answer within ${Math.round(timeoutMs)} ms.`);
 }
 
-/** What a caller hears when the client rejected a command; what it said is the `cause`. */
-export function failure(cause: unknown): StorageError {
+/**
+ * What a caller hears when the client rejected a command; what it said is the `cause`.
+ *
+ * Of a server that cannot be reached ioredis says only how often it tried: why, the connection said.
+ */
+export function failure(cause: unknown, connectionError?: unknown): StorageError {
   if (cause instanceof StorageError) return cause;
-  const said = cause instanceof Error ? cause.message : String(cause);
+  const isUnreachable = cause instanceof Error && cause.name === "MaxRetriesPerRequestError";
+  const reason = isUnreachable ? (connectionError ?? cause) : cause;
+  const said = reason instanceof Error ? reason.message : String(reason);
   return new StorageError(`Redis failed: ${said}`, { cause });
 }

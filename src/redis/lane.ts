@@ -1,6 +1,6 @@
 import { StorageError } from "../core/errors.js";
 import type { Verdict } from "../core/strategy.js";
-import { type Call, type ExpiryListener, failure } from "./call.js";
+import type { Call, ExpiryListener } from "./call.js";
 import { PlainShapes } from "./plain-shape.js";
 import { encodePlainHits } from "./plain-wire.js";
 import { binaryScripts, type RedisClient } from "./redis-client.js";
@@ -34,6 +34,8 @@ export interface LaneOptions {
   readonly testNow: () => number | undefined;
   /** What is known without asking. Asked again when the call's turn comes. */
   readonly answerLocally: (call: Call) => readonly Verdict[] | undefined;
+  /** What callers hear of an error of the client. */
+  readonly failure: (error: unknown) => StorageError;
   /** Told of every answer that came in time. */
   readonly onAnswer: (call: Call, verdicts: readonly Verdict[], times: AnswerTimes) => void;
   /** Told of an answer that nobody waits for any more. */
@@ -162,7 +164,7 @@ export class Lane {
       for (const call of calls) if (!call.isSettled) this.#send([call]);
       return;
     }
-    const failed = failure(error);
+    const failed = this.#options.failure(error);
     for (const call of calls) call.fail(failed);
   }
 

@@ -1,4 +1,6 @@
+import { checkNames } from "../core/check-names.js";
 import type { Clock, Milliseconds } from "../core/clock.js";
+import { describe } from "../core/describe.js";
 import { ConfigurationError } from "../core/errors.js";
 
 /** Options of {@link RedisStorage}. */
@@ -54,12 +56,7 @@ const LONGEST_TIMEOUT_MS: Milliseconds = 2 ** 31 - 1;
 
 /** Fills in what was not given. Throws `ConfigurationError` for a value that cannot be. */
 export function resolveOptions(options: RedisStorageOptions): RedisStorageSettings {
-  for (const name of Object.keys(options)) {
-    if (Object.hasOwn(DEFAULTS, name)) continue;
-    throw new ConfigurationError(
-      `Unknown option "${name}" of RedisStorage. It takes: ${Object.keys(DEFAULTS).join(", ")}.`,
-    );
-  }
+  checkNames("RedisStorage", options, Object.keys(DEFAULTS));
   return {
     denyCacheMs: checked("denyCacheMs", options.denyCacheMs, 0, LONGEST_TIMEOUT_MS),
     commandTimeoutMs: checked("commandTimeoutMs", options.commandTimeoutMs, 1, LONGEST_TIMEOUT_MS),
@@ -78,6 +75,6 @@ function checked(
   if (value === undefined) return DEFAULTS[name];
   if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
   throw new ConfigurationError(
-    `${name} must be a whole number from ${least} to ${most}, got ${String(value)}.`,
+    `${name} must be a whole number from ${least} to ${most}, got ${describe(value)}.`,
   );
 }

@@ -47,6 +47,8 @@ export class RedisStorage implements Storage {
   readonly #connecting: Promise<void> | undefined;
   #client: RedisClient | undefined;
   #lanes: Lanes | undefined;
+  /** Why the connection that a URI opened cannot be made, as long as it cannot. */
+  #connectionError: unknown;
   #isClosed = false;
 
   /** Throws `ConfigurationError` for a URI or an option that cannot be. Connects in the background. */
@@ -113,7 +115,7 @@ export class RedisStorage implements Storage {
     try {
       await resetKeys(client, prefix, (command) => this.#withDeadline(command));
     } catch (error) {
-      throw failure(error);
+      throw this.#failure(error);
     } finally {
       this.#denied.easeAll(performance.now());
     }
@@ -142,6 +144,7 @@ export class RedisStorage implements Storage {
 
   #use(client: RedisClient): void {
     this.#client = client;
+    if (this.#ownsClient) this.#watch(client);
     this.#lanes = new Lanes({
       client,
       maxBatch: this.#settings.maxBatch,
@@ -150,12 +153,26 @@ export class RedisStorage implements Storage {
         if (question.kind !== "hit" || this.#denied.isEmpty) return undefined;
         return this.#denied.refusal(question.claims, question.mode, performance.now());
       },
+      failure: (error) => this.#failure(error),
       onAnswer: ({ question, askedAt }, verdicts, times) => {
         if (question.kind !== "hit" || verdicts.every(isAllowed)) return;
         this.#denied.learn({ ...question, ...times, askedAt, verdicts });
       },
       onUnwanted: (call, verdicts) => this.#giveBackUnwanted(call, verdicts),
     });
+  }
+
+  #watch(client: RedisClient): void {
+    client.on("error", (error) => {
+      this.#connectionError = error;
+    });
+    client.on("ready", () => {
+      this.#connectionError = undefined;
+    });
+  }
+
+  #failure(error: unknown): StorageError {
+    return failure(error, this.#connectionError);
   }
 
   async #ready(): Promise<RedisClient> {

@@ -1,3 +1,6 @@
+import { createReadStream, readFile } from "node:fs";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
 import express, { type RequestHandler } from "express";
 import {
   type BreachHandler,
@@ -156,6 +159,45 @@ describe("errorMessage", () => {
     expect((await server.get("/x")).status).toBe(500);
     expect(errors.map((error) => (error as Error).message)).toEqual(["no words"]);
     expect(runs()).toBe(1);
+  });
+});
+
+describe.each(expresses)("onBreach that answers after it has returned, on $name", ({ express: makeApp }) => {
+  const page = fileURLToPath(new URL("../helpers/slow-down.txt", import.meta.url));
+  const answers: [string, BreachHandler, number][] = [
+    ["renders a template", (_req, res) => res.status(NO).render("slow-down"), NO],
+    [
+      "renders a template and answers with it",
+      (_req, res) => res.render("slow-down", (_error: Error, text: string) => res.status(420).send(text)),
+      420,
+    ],
+    ["sends a file", (_req, res) => res.status(NO).sendFile(page), NO],
+    ["offers a file", (_req, res) => res.status(NO).download(page), NO],
+    ["pipes a stream", (_req, res) => createReadStream(page).pipe(res.status(NO)), NO],
+  ];
+  it.each(answers)("%s: that is the answer, and the only one", async (_how, onBreach, status) => {
+    const { app, limiter } = limitedApp(makeApp, { onMetaBreach: onBreach });
+    app.engine("txt", (path, _options, done) => readFile(path, "utf8", done));
+    app.set("view engine", "txt");
+    app.set("views", dirname(page));
+    app.get("/x", limiter.limit("1 per hour", { onBreach }), ok);
+    app.get("/meta", limiter.limit("0 per hour", { metaLimits: "1 per hour" }), ok);
+    const server = await serve(app);
+    expect(await server.statuses(2, "/x")).toEqual([OK, status]);
+    const refused = await server.get("/x");
+    expect([refused.body, refused.headers["retry-after"]]).toEqual(["Slow down.\n", "3600"]);
+    expect(await server.statuses(1, "/meta")).toEqual([NO]);
+    expect((await server.get("/meta")).body).toBe("Slow down.\n");
+  });
+
+  it("leaves an answer that fails to the error handlers", async () => {
+    const { server, errors } = await refusing(
+      { onBreach: (_req, res) => res.sendFile("/no/such/file") },
+      {},
+      makeApp,
+    );
+    expect((await server.get("/x")).status).toBe(404);
+    expect(errors).toEqual([expect.objectContaining({ status: 404 })]);
   });
 });
 

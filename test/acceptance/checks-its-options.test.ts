@@ -1,11 +1,16 @@
 import express from "express";
 import {
+  byHeader,
+  byUser,
   ConfigurationError,
   Limiter,
   type LimiterOptions,
   type LimitOptions,
   LimitSyntaxError,
+  loginGuard,
   MemoryStorage,
+  RateLimit,
+  RateLimiter,
   remoteAddress,
   UnsupportedStrategyError,
 } from "express-limits";
@@ -53,8 +58,79 @@ describe("an option that does not exist", () => {
     if (meant !== undefined) expect(message).toContain(`"${meant}"`);
   });
 
-  it.each(["max", "windowMs", "limit", "skip"])("%s, of another package, is refused", (name) => {
-    expect(messageOf(() => new Limiter({ [name]: 5 } as LimiterOptions))).toContain(`"${name}"`);
+  it.each([
+    ["max", 'limit("100 per 15 minutes")'],
+    ["windowMs", 'limit("100 per 15 minutes")'],
+    ["limit", 'limit("100 per 15 minutes")'],
+    ["skip", "exemptWhen"],
+    ["skipSuccessfulRequests", "deductWhen"],
+    ["statusCode", "onBreach"],
+    ["trustProxy", 'app.set("trust proxy", …)'],
+  ])("%s, of another package, is refused with what to write instead", (name, instead) => {
+    const options: object = { [name]: 5 };
+    for (const define of [() => new Limiter(options), () => new Limiter().limit("1/second", options)]) {
+      const message = messageOf(define);
+      expect(message).toContain(`"${name}"`);
+      expect(message).toContain(instead);
+    }
+  });
+
+  it.each<[string, (options: object) => unknown]>([
+    ["remoteAddress", (options) => remoteAddress(options)],
+    ["MemoryStorage", (options) => new MemoryStorage(options)],
+    [
+      "a memory:// storage",
+      (storageOptions) => new Limiter({ storageUri: "memory://", storageOptions: { ...storageOptions } }),
+    ],
+    ["RateLimiter", (options) => new RateLimiter({ storage: new MemoryStorage(), ...options })],
+    ["loginGuard", (options) => loginGuard(new Limiter(), options)],
+    ["exempt", (options) => new Limiter().exempt(options)],
+  ])("of %s is refused", (_what, define) => {
+    expect(messageOf(() => define({ maxkeys: 5 }))).toContain('"maxkeys"');
+  });
+});
+
+describe("what is no options", () => {
+  const limiter = new Limiter();
+  it.each<[string, () => unknown]>([
+    ["got null", () => new Limiter(null as never)],
+    ['got "10/minute"', () => new Limiter("10/minute" as never)],
+    ['got "POST"', () => limiter.limit("1/second", "POST" as never)],
+    ["got 5", () => limiter.exempt(5 as never)],
+    ['got "x"', () => limiter.exempt("x" as never)],
+    ["got an object", () => loginGuard({ account: "email" } as never)],
+    ["got undefined", () => loginGuard(undefined as never)],
+    ["needs a storage", () => new RateLimiter({} as never)],
+    ["needs a storage", () => new RateLimiter(undefined as never)],
+    ['"minutes"', () => new RateLimit(10, 1, "minutes" as never)],
+    ['got "id"', () => byUser("id" as never)],
+    ['got "x api key"', () => byHeader("x api key")],
+    ["breach, metaBreach", () => limiter.on("refused" as never, () => {})],
+  ])("is refused: %s", (said, act) => {
+    expect(messageOf(act)).toContain(said);
+  });
+});
+
+describe("options that say the same thing twice", () => {
+  it("refuses a storage beside a URI, which would not count", () => {
+    const both = { storage: new MemoryStorage(), storageUri: "memory://" };
+    expect(messageOf(() => new Limiter(both))).toContain("either storage or storageUri");
+  });
+
+  it.each([
+    ["keyFunc", "account"],
+    ["deductWhen", "hasFailed"],
+    ["scope", '"scope"'],
+  ])("refuses %s for the limits of a login guard, which says it itself", (name, instead) => {
+    const limitOptions: object = { [name]: () => "x" };
+    const message = messageOf(() => loginGuard(new Limiter(), { limitOptions }));
+    expect(message).toContain(`"${name}"`);
+    expect(message).toContain(instead);
+  });
+
+  it("names options of a login guard by their own names", () => {
+    expect(messageOf(() => loginGuard(new Limiter(), { hasFailed: 5 as never }))).toContain("hasFailed");
+    expect(messageOf(() => loginGuard(new Limiter(), { scope: "" }))).toContain("scope");
   });
 });
 

@@ -211,6 +211,18 @@ describe("loginGuard", () => {
     expect((await server.send("POST", "/admin", ask)).status).toBe(WRONG);
   });
 
+  it("lets an account in again that somebody unlocks by a request of his own that names it", async () => {
+    const { app, limiter, attempts, post } = await guarded({ perAccount: "3 per hour" });
+    app.post("/admin/unlock", express.json(), async (req, res) => {
+      await limiter.clear(req, { scope: "login:account" });
+      res.send("unlocked");
+    });
+    expect(await attempts(...times(4, (i) => ({ from: `192.0.2.${i}` })))).toEqual([WRONG, WRONG, WRONG, NO]);
+    expect(await attempts({ from: "192.0.2.9", right: true })).toEqual([NO]);
+    expect((await post("/admin/unlock", { username: " Ann" }, "198.51.100.1")).status).toBe(OK);
+    expect(await attempts({ from: "192.0.2.9", right: true })).toEqual([OK]);
+  });
+
   it("takes other limits, other accounts, and another idea of failure", async () => {
     const { app, limiter } = limitedApp(express);
     const guard = loginGuard(limiter, {

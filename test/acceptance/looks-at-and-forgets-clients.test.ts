@@ -1,5 +1,12 @@
 import express, { type Request } from "express";
-import { byHeader, type LimitDecision, loginGuard, MemoryStorage, remoteAddress } from "express-limits";
+import {
+  byHeader,
+  ConfigurationError,
+  type LimitDecision,
+  loginGuard,
+  MemoryStorage,
+  remoteAddress,
+} from "express-limits";
 import { FaultyStorage, ManualClock } from "express-limits/testing";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { serve } from "../helpers/http.js";
@@ -232,6 +239,28 @@ describe("clear", () => {
     expect((await server.get("/user", from("192.0.2.1", "ann"))).status).toBe(OK);
     await server.get("/forget", from("192.0.2.1", "ann"));
     expect((await server.get("/x", from("192.0.2.1", "ann"))).status).toBe(OK);
+  });
+
+  it("takes the number that a key function returns", async () => {
+    const { app, limiter } = limitedApp(express);
+    app.get("/x", limiter.limit("1/minute", { keyFunc: () => 42 }), ok);
+    const server = await serve(app);
+    expect(await server.statuses(2, "/x")).toEqual([OK, NO]);
+    expect(rows(await limiter.peek(42))).toEqual(["GET /x: 1 of 1 per 1 minute"]);
+    await limiter.clear(42);
+    expect(await server.statuses(2, "/x")).toEqual([OK, NO]);
+    await limiter.clear(42n);
+    expect(await server.statuses(1, "/x")).toEqual([OK]);
+  });
+
+  it("takes nobody else, and no filter that does not exist: it would forget too little, or too much", async () => {
+    const { limiter } = limitedApp(express);
+    for (const client of [undefined, null, true]) {
+      await expect(limiter.clear(client as never)).rejects.toThrow(`got ${client}`);
+      await expect(limiter.peek(client as never)).rejects.toThrow(ConfigurationError);
+    }
+    await expect(limiter.clear("ann", { scop: "x" } as never)).rejects.toThrow('"scope"');
+    await expect(limiter.peek("ann", "POST /login" as never)).rejects.toThrow('"POST /login"');
   });
 
   it("forgets breaches and blocks too", async () => {

@@ -95,6 +95,14 @@ describe("a storage from a URI", () => {
     }
   });
 
+  test("says why a server cannot be reached, and keeps what the client said", async () => {
+    const storage = openStorage("redis://127.0.0.1:1", { commandTimeoutMs: 10_000 });
+    await expect(storage.hit([claim(policy("token-bucket", 2))], ALL_OR_NOTHING)).rejects.toMatchObject({
+      message: "Redis failed: connect ECONNREFUSED 127.0.0.1:1",
+      cause: { name: "MaxRetriesPerRequestError" },
+    });
+  });
+
   test("reaches a socket", async () => {
     const path = `/tmp/express-limits-${process.pid}.sock`;
     const server = await startRedis({ args: ["--unixsocket", path] });
