@@ -29,5 +29,17 @@ export function freshAddresses(count) {
   return (n) => bytes.latin1Slice(n * LONGEST, ends[n]);
 }
 
+/** The numbers below `count` in an order that is random, and the same in every process. */
+export function shuffled(count) {
+  const order = Uint32Array.from({ length: count }, (_, n) => n);
+  let random = 1;
+  for (let last = count - 1; last > 0; last--) {
+    random = (Math.imul(random, 1_664_525) + 1_013_904_223) >>> 0;
+    const other = Math.floor((random / 2 ** 32) * (last + 1));
+    [order[last], order[other]] = [order[other], order[last]];
+  }
+  return order;
+}
+
 /** Characters of an address. */
 const LONGEST = 15;

@@ -40,7 +40,10 @@ export class SlotLog {
     this.#array = this.#single;
     this.#offset = 0;
     this.#capacity = 1;
-    this.#single.set([0, cell.value > 0 ? 1 : 0, cell.value, cell.expiresAt - windowMs, cell.value]);
+    this.#set(HEAD, 0);
+    this.#set(LENGTH, cell.value > 0 ? 1 : 0);
+    this.#set(TOTAL, cell.value);
+    this.#put(0, cell.expiresAt - windowMs, cell.value);
   }
 
   /** Writes to a cell what was not written in place. */
