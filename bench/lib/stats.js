@@ -8,13 +8,17 @@ export function median(numbers) {
 
 export const mean = (numbers) => numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
 
-/** The mean of the middle four fifths, and how far it may be off: its standard error. */
+/** The mean of the middle four fifths. */
 export function trimmedMean(numbers) {
   const cut = Math.floor(numbers.length / 10);
-  const kept = [...numbers].sort((a, b) => a - b).slice(cut, numbers.length - cut);
-  const middle = mean(kept);
-  const variance = mean(kept.map((value) => (value - middle) ** 2));
-  return { mean: middle, error: Math.sqrt(variance / kept.length) };
+  return mean([...numbers].sort((a, b) => a - b).slice(cut, numbers.length - cut));
+}
+
+/** The mean, and how far it may be off: its standard error; unknown for a single number. */
+export function meanWithError(numbers) {
+  const middle = mean(numbers);
+  const squares = numbers.reduce((sum, value) => sum + (value - middle) ** 2, 0);
+  return { mean: middle, error: Math.sqrt(squares / (numbers.length - 1) / numbers.length) };
 }
 
 /** The value below which the given part of the numbers lies. */
