@@ -2,7 +2,7 @@
 import { execFile, fork } from "node:child_process";
 import { once } from "node:events";
 import { promisify } from "node:util";
-import { alternate } from "./lib/alternate.js";
+import { alternate, inTurns } from "./lib/alternate.js";
 import { openLoad } from "./lib/closed-loop.js";
 import { number, spread, table, times } from "./lib/markdown.js";
 import { choose, passedOn } from "./lib/options.js";
@@ -56,8 +56,8 @@ async function wrk({ port }, seconds) {
 }
 
 /** One life of all servers: CPU µs per request over bare Express, and what it is made of, for each candidate. */
-async function live() {
-  const servers = await Promise.all(candidates.map(start));
+async function live(round) {
+  const servers = await Promise.all(inTurns(candidates, round).map(start));
   for (const server of servers) await cpuUsUnderLoad(server, choose(2500, 1000));
   const costs = await alternate(servers, choose(64, 20), (server) => cpuUsUnderLoad(server, SLICE_MS));
   const throughput = isInstalled("wrk", "-v")
@@ -71,7 +71,7 @@ async function live() {
 }
 
 const lives = [];
-for (let i = 0; i < choose(6, 1); i++) lives.push(await live());
+for (let i = 0; i < choose(6, 1); i++) lives.push(await live(i));
 const hasThroughput = lives[0].throughput !== undefined;
 const perSecondOf = (name) => lives.flatMap(({ throughput }) => throughput.get(name).perSecond);
 const cpuUs = (name) => mean(lives.map(({ costs }) => trimmedMean(costs.get(name).cpuUs)));

@@ -1,10 +1,10 @@
-import { channel } from "node:diagnostics_channel";
 import type { Request, Response } from "express";
 import type { Decision } from "../core/decision.js";
 import { describe } from "../core/describe.js";
 import { ConfigurationError, type StorageError } from "../core/errors.js";
 import { nearestWord } from "../core/nearest-word.js";
 import type { ClientDenied } from "./client-denied.js";
+import { nodeModule } from "./node-modules.js";
 import type { RateLimitExceeded } from "./rate-limit-exceeded.js";
 
 /** What a limiter tells, by event name. */
@@ -45,25 +45,29 @@ export interface Logger {
 type Listeners = { [Name in LimiterEventName]?: Set<LimiterListener<Name>> };
 
 /** Every event goes out on a `diagnostics_channel` too: `"express-limits.breach"`, and so on. */
-const CHANNELS = {
-  breach: channel("express-limits.breach"),
-  metaBreach: channel("express-limits.metaBreach"),
-  allowed: channel("express-limits.allowed"),
-  denied: channel("express-limits.denied"),
-  storageError: channel("express-limits.storageError"),
-  storageRecovered: channel("express-limits.storageRecovered"),
-  limitError: channel("express-limits.limitError"),
-} as const satisfies Record<LimiterEventName, unknown>;
+function openChannels() {
+  const { channel } = nodeModule("node:diagnostics_channel");
+  return {
+    breach: channel("express-limits.breach"),
+    metaBreach: channel("express-limits.metaBreach"),
+    allowed: channel("express-limits.allowed"),
+    denied: channel("express-limits.denied"),
+    storageError: channel("express-limits.storageError"),
+    storageRecovered: channel("express-limits.storageRecovered"),
+    limitError: channel("express-limits.limitError"),
+  } as const satisfies Record<LimiterEventName, unknown>;
+}
 
 /** Where listeners are kept and called. */
 export class Events {
   readonly #listeners: Listeners = {};
+  readonly #channels = openChannels();
   /** Hears of listeners that fail. */
   logger: Logger | undefined;
 
   /** Throws `ConfigurationError` for an event that there is not, and for what is no function. */
   on<Name extends LimiterEventName>(name: Name, listener: LimiterListener<Name>): void {
-    checkListener(name, listener);
+    checkListener(Object.keys(this.#channels), name, listener);
     const listeners: Set<LimiterListener<Name>> = this.#listeners[name] ?? new Set();
     listeners.add(listener);
     Object.assign(this.#listeners, { [name]: listeners });
@@ -75,11 +79,11 @@ export class Events {
 
   /** True when somebody would hear it: events that are costly to make are made only then. */
   isHeard(name: LimiterEventName): boolean {
-    return (this.#listeners[name]?.size ?? 0) > 0 || CHANNELS[name].hasSubscribers;
+    return (this.#listeners[name]?.size ?? 0) > 0 || this.#channels[name].hasSubscribers;
   }
 
   emit<Name extends LimiterEventName>(name: Name, event: LimiterEvents[Name]): void {
-    if (CHANNELS[name].hasSubscribers) CHANNELS[name].publish(event);
+    if (this.#channels[name].hasSubscribers) this.#channels[name].publish(event);
     const listeners: ReadonlySet<LimiterListener<Name>> | undefined = this.#listeners[name];
     if (listeners === undefined) return;
     // A copy: a listener may take itself off, or put others on.
@@ -103,11 +107,10 @@ export class Events {
   }
 }
 
-function checkListener(name: string, listener: unknown): void {
-  if (!Object.hasOwn(CHANNELS, name)) {
-    const meant = nearestWord(String(name), Object.keys(CHANNELS));
-    const hint =
-      meant === undefined ? ` There are: ${Object.keys(CHANNELS).join(", ")}.` : ` Did you mean "${meant}"?`;
+function checkListener(names: readonly string[], name: string, listener: unknown): void {
+  if (!names.includes(name)) {
+    const meant = nearestWord(String(name), names);
+    const hint = meant === undefined ? ` There are: ${names.join(", ")}.` : ` Did you mean "${meant}"?`;
     throw new ConfigurationError(`on(): there is no event ${describe(name)}.${hint}`);
   }
   if (typeof listener === "function") return;

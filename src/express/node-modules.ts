@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 /** Node's own modules that few limiters need, or that an app has loaded by the time they are needed. */
 interface NodeModules {
   readonly "node:crypto": typeof import("node:crypto");
+  readonly "node:diagnostics_channel": typeof import("node:diagnostics_channel");
   readonly "node:http": typeof import("node:http");
   readonly "node:net": typeof import("node:net");
   readonly "node:url": typeof import("node:url");
