@@ -1,5 +1,7 @@
 import express from "express";
 import { ConfigurationError, Limiter } from "express-limits";
+// What a URI loads on demand: here the first request would wait for the sources to be compiled.
+import "express-limits/redis";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { serve } from "../helpers/http.js";
 import { startRedis } from "../helpers/servers.js";
