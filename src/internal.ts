@@ -5,6 +5,7 @@ export * from "./core/charges-of.js";
 export * from "./core/check-names.js";
 export * from "./core/claim.js";
 export * from "./core/clock.js";
+export * from "./core/deadlines.js";
 export * from "./core/decision.js";
 export * from "./core/describe.js";
 export * from "./core/digest.js";

@@ -1,11 +1,12 @@
 import { chargesOf } from "../core/charges-of.js";
 import type { Milliseconds } from "../core/clock.js";
+import { Deadlines } from "../core/deadlines.js";
 import { ConfigurationError, StorageError } from "../core/errors.js";
 import type { Charge, Claim, HitOptions, Storage } from "../core/storage.js";
 import type { Verdict } from "../core/strategy.js";
 import { isPromise, type MaybePromise } from "../core/when-ready.js";
 import { CircuitBreaker, type OutageEvents } from "./circuit-breaker.js";
-import { DeadlinePassed, Deadlines } from "./deadlines.js";
+import { DeadlinePassed } from "./deadline-passed.js";
 
 /** Options of {@link StorageGuard}. */
 export interface GuardOptions {
@@ -32,7 +33,7 @@ export class StorageGuard {
   readonly storage: Storage;
   readonly fallback: Storage | undefined;
   readonly #fallbackInherits: boolean;
-  readonly #deadlines: Deadlines;
+  readonly #deadlines = new Deadlines();
   readonly #breaker: CircuitBreaker;
   readonly #timeoutMs: Milliseconds;
   readonly #probeClaim: Claim;
@@ -45,7 +46,6 @@ export class StorageGuard {
     this.fallback = options.fallback;
     this.#fallbackInherits = options.fallbackInherits;
     this.#timeoutMs = timeoutMs;
-    this.#deadlines = new Deadlines(timeoutMs);
     this.#breaker = new CircuitBreaker({ events: options.events, probe: () => this.#isThere() });
     this.#probeClaim = options.probe;
     this.#hitOptions = { all: { mode: "all", timeoutMs }, each: { mode: "each", timeoutMs } };
@@ -67,7 +67,7 @@ export class StorageGuard {
     } catch (error) {
       return this.#goOnWithFallback(claims, options, this.#failed(error));
     }
-    if (isPromise(verdicts)) return this.#inTime(claims, options, verdicts);
+    if (isPromise(verdicts)) return this.#hitInTime(claims, options, verdicts);
     this.#decided(claims, mode, verdicts);
     return verdicts;
   }
@@ -117,13 +117,13 @@ export class StorageGuard {
     this.#deadlines.close();
   }
 
-  #inTime(
+  #hitInTime(
     claims: readonly Claim[],
     options: HitOptions,
     verdicts: Promise<readonly Verdict[]>,
   ): Promise<readonly Verdict[]> {
     const askedAt = performance.now();
-    return this.#deadlines.race(verdicts).then(
+    return this.#inTime(verdicts).then(
       (decided) => {
         this.#decided(claims, options.mode, decided);
         return decided;
@@ -143,7 +143,7 @@ export class StorageGuard {
     try {
       const answer = call(this.storage);
       if (!isPromise(answer)) return answer;
-      const inTime = hasDeadline ? this.#deadlines.race(answer) : answer;
+      const inTime = hasDeadline ? this.#inTime(answer) : answer;
       return inTime.catch((error) => {
         throw this.#failed(error, askedAt);
       });
@@ -152,12 +152,16 @@ export class StorageGuard {
     }
   }
 
+  #inTime<T>(answer: Promise<T>): Promise<T> {
+    return this.#deadlines.race(answer, this.#timeoutMs, () => new DeadlinePassed(this.#timeoutMs));
+  }
+
   #quietly(call: () => MaybePromise<void>): MaybePromise<void> {
     const askedAt = performance.now();
     try {
       const done = call();
       if (!isPromise(done)) return;
-      return this.#deadlines.race(done).catch((error) => {
+      return this.#inTime(done).catch((error) => {
         this.#failed(error, askedAt);
       });
     } catch (error) {
@@ -220,8 +224,8 @@ export class StorageGuard {
 
   async #isThere(): Promise<boolean> {
     try {
-      if (!(await this.#deadlines.race(Promise.resolve(this.storage.check())))) return false;
-      await this.#deadlines.race(Promise.resolve(this.storage.hit([this.#probeClaim], this.#hitOptions.all)));
+      if (!(await this.#inTime(Promise.resolve(this.storage.check())))) return false;
+      await this.#inTime(Promise.resolve(this.storage.hit([this.#probeClaim], this.#hitOptions.all)));
       return true;
     } catch {
       return false;

@@ -1,9 +1,9 @@
 import type { Claim, HitOptions } from "../core/storage.js";
 import type { Policy, Verdict } from "../core/strategy.js";
-import type { Call } from "./deadlines.js";
 import { FullKeys } from "./full-keys.js";
 import type { ProcessTime } from "./process-time.js";
 import type { Reservation, ReservedClaim, Tally } from "./tally.js";
+import type { Call } from "./timed-call.js";
 
 /** Reservations that refused each other are tried again so often. */
 const MOST_ATTEMPTS = 3;
@@ -66,7 +66,7 @@ export class ListDecider {
   /** Goes on where every limit of a list was charged at its first attempt, and it is late or one had no room. */
   async goOn(charged: readonly ReservedClaim[], call: Call<readonly Verdict[]>): Promise<readonly Verdict[]> {
     const entries = charged.map(entryOf);
-    if (call.isOver) return this.#takeBack(entries, call);
+    if (call.isOver) return this.#takeBack(entries);
     const outcome = await this.#conclude(entries, "all", call, 1);
     const claims = charged.map(({ claim }) => claim);
     return outcome ?? this.#decide(claims, "all", call, 2);
@@ -110,7 +110,7 @@ export class ListDecider {
       const known = looksFirst ? await this.#look(claims) : undefined;
       if (known !== undefined && this.#isRefused(known, mode)) return this.#refuse(known, call);
       const entries = await this.#reserve(claims, known, mode, call);
-      if (call.isOver) return this.#takeBack(entries, call);
+      if (call.isOver) return this.#takeBack(entries);
       const outcome = await this.#conclude(entries, mode, call, attempt);
       if (outcome !== undefined) return outcome;
     }
@@ -211,9 +211,8 @@ export class ListDecider {
     return answer(charged, call);
   }
 
-  /** Told first that it is late: giving back may be done before the timer goes off, and is no admission. */
-  async #takeBack(entries: readonly Entry[], call: Call<readonly Verdict[]>): Promise<readonly Verdict[]> {
-    call.end();
+  /** Whoever waited was told that it is late. */
+  async #takeBack(entries: readonly Entry[]): Promise<readonly Verdict[]> {
     await this.#undo(entries);
     return entries.map(({ verdict }) => verdict);
   }

@@ -1,6 +1,7 @@
 import type { Clock, Milliseconds } from "../core/clock.js";
 import { systemClock } from "../core/clock.js";
-import { ConfigurationError } from "../core/errors.js";
+import { Deadlines } from "../core/deadlines.js";
+import { ConfigurationError, StorageError } from "../core/errors.js";
 import { STRATEGY_NAMES } from "../core/policy.js";
 import type { Charge, Claim, HitOptions, Storage } from "../core/storage.js";
 import type { Policy, StrategyName, Verdict } from "../core/strategy.js";
@@ -9,7 +10,6 @@ import type { Link } from "./connection/link.js";
 import { ServerLink } from "./connection/server-link.js";
 import { ShardedLink } from "./connection/sharded-link.js";
 import { addressText } from "./connection/wire.js";
-import { Deadlines } from "./deadlines.js";
 import { ListDecider } from "./list-decider.js";
 import { commandTimeout, type MemcachedStorageOptions } from "./memcached-storage-options.js";
 import { PlainHits } from "./plain-hits.js";
@@ -17,6 +17,7 @@ import { ProcessTime } from "./process-time.js";
 import { parseServerUri } from "./server-uri.js";
 import { createTally } from "./tallies.js";
 import type { Tally } from "./tally.js";
+import { runInTime } from "./timed-call.js";
 
 /** Policies whose counting is remembered; functions can make up any number of limits. */
 const MOST_TALLIES = 1000;
@@ -71,7 +72,7 @@ export class MemcachedStorage implements Storage {
     try {
       return (
         this.#plainHits.hit(claims, options.mode, timeoutMs) ??
-        this.#deadlines.run(timeoutMs, (call) => this.#decider.hit(claims, options, call))
+        runInTime(this.#deadlines, timeoutMs, (call) => this.#decider.hit(claims, options, call))
       );
     } catch (error) {
       // A limit that cannot be counted.
@@ -116,7 +117,7 @@ export class MemcachedStorage implements Storage {
   /** Ends the connections that were made from a URI; a client that was handed over stays open. */
   close(): void {
     this.#link.close();
-    this.#deadlines.close();
+    this.#deadlines.close(new StorageError("The Memcached storage was closed."));
   }
 
   async #each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
@@ -124,7 +125,7 @@ export class MemcachedStorage implements Storage {
   }
 
   #run<T>(work: () => Promise<T>): Promise<T> {
-    return this.#deadlines.run(this.#timeoutMs, work);
+    return runInTime(this.#deadlines, this.#timeoutMs, work);
   }
 
   #tallyOf(policy: Policy): Tally {

@@ -1,8 +1,9 @@
 import type { Milliseconds } from "../core/clock.js";
+import type { Deadlines } from "../core/deadlines.js";
 import type { Claim } from "../core/storage.js";
 import type { StorageInstant, Verdict } from "../core/strategy.js";
-import { TimedCall } from "./deadlines.js";
 import type { PlainTally, ReservedClaim } from "./tally.js";
+import { TimedCall } from "./timed-call.js";
 import type { ChargeList, WindowCharge } from "./window-charge.js";
 
 /** A list of charges from its commands to its decision; `onAnswered` is called when every charge is answered. */
@@ -15,11 +16,12 @@ export class PlainHit extends TimedCall<readonly Verdict[]> implements ChargeLis
   constructor(
     tallies: readonly PlainTally[],
     onAnswered: (hit: PlainHit) => void,
+    deadlines: Deadlines,
     timeoutMs: Milliseconds,
     resolve: (verdicts: readonly Verdict[]) => void,
     reject: (error: unknown) => void,
   ) {
-    super(timeoutMs, resolve, reject);
+    super(deadlines, timeoutMs, resolve, reject);
     this.#tallies = tallies;
     this.#onAnswered = onAnswered;
     this.#charges = new Array<WindowCharge>(tallies.length);

@@ -1,7 +1,7 @@
 import type { Milliseconds } from "../core/clock.js";
+import type { Deadlines } from "../core/deadlines.js";
 import type { Claim, HitOptions } from "../core/storage.js";
 import type { Policy, Verdict } from "../core/strategy.js";
-import type { Deadlines } from "./deadlines.js";
 import type { ListDecider } from "./list-decider.js";
 import { PlainHit } from "./plain-hit.js";
 import type { ProcessTime } from "./process-time.js";
@@ -43,8 +43,8 @@ export class PlainHits {
     const tallies = this.#talliesOf(claims, mode);
     if (tallies === undefined) return undefined;
     return new Promise((resolve, reject) => {
-      const hit = new PlainHit(tallies, this.#onAnswered, timeoutMs, resolve, reject);
-      this.#options.deadlines.add(hit);
+      const { deadlines } = this.#options;
+      const hit = new PlainHit(tallies, this.#onAnswered, deadlines, timeoutMs, resolve, reject);
       if (tallies.length > 1) this.#options.decider.begin();
       hit.send(claims, this.#options.time().now());
     });

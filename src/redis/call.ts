@@ -1,8 +1,7 @@
 import type { Milliseconds } from "../core/clock.js";
+import { type Deadlines, Expiring, type LocalInstant } from "../core/deadlines.js";
 import { StorageError } from "../core/errors.js";
 import type { Verdict } from "../core/strategy.js";
-import type { Deadlines, Expiring } from "./deadlines.js";
-import type { LocalInstant } from "./server-clock.js";
 import { keyCount, type Question, type ServerInstant } from "./wire.js";
 
 /** Who is told when the caller of a call was told that it took too long. */
@@ -11,34 +10,33 @@ export interface ExpiryListener {
 }
 
 /** One question on its way: it is answered, fails, or expires, once. */
-export class Call implements Expiring {
+export class Call extends Expiring {
   readonly question: Question;
   /** What the question's keys have in common; calls of one tag can share a script call. */
   readonly tag: string;
   /** How many stored values it reads. */
   readonly size: number;
   readonly askedAt: LocalInstant;
-  readonly deadlineAt: LocalInstant;
   readonly answer: Promise<readonly Verdict[]>;
   /** The deadline on the server's clock, as it was known when the call was sent. */
   notAfter: ServerInstant = 0;
   /** How often the server was asked too late, by what we knew of its clock. */
   timesLate = 0;
   listener: ExpiryListener | undefined = undefined;
-  tick: Expiring["tick"] = undefined;
-  before: Expiring | undefined = undefined;
-  after: Expiring | undefined = undefined;
   isSettled = false;
+  readonly #timeoutMs: Milliseconds;
   readonly #deadlines: Deadlines;
   #resolve: (verdicts: readonly Verdict[]) => void = ignore;
   #reject: (error: StorageError) => void = ignore;
 
   constructor(question: Question, tag: string, timeoutMs: Milliseconds, deadlines: Deadlines) {
+    const askedAt = performance.now();
+    super(askedAt + timeoutMs);
     this.question = question;
     this.tag = tag;
     this.size = keyCount(question);
-    this.askedAt = performance.now();
-    this.deadlineAt = this.askedAt + timeoutMs;
+    this.askedAt = askedAt;
+    this.#timeoutMs = timeoutMs;
     this.#deadlines = deadlines;
     this.answer = new Promise((resolve, reject) => {
       this.#resolve = resolve;
@@ -58,7 +56,7 @@ export class Call implements Expiring {
   }
 
   expire(): void {
-    this.fail(timeoutError(this.deadlineAt - this.askedAt));
+    this.fail(timeoutError(this.#timeoutMs));
     this.listener?.onExpired(this);
   }
 

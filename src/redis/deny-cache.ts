@@ -1,7 +1,7 @@
 import type { Milliseconds } from "../core/clock.js";
+import type { LocalInstant } from "../core/deadlines.js";
 import type { Claim, HitOptions } from "../core/storage.js";
 import type { Verdict } from "../core/strategy.js";
-import type { LocalInstant } from "./server-clock.js";
 
 /** The most keys that are known to be exhausted. The ones known longest go first. */
 const MOST_KEYS = 4096;

@@ -1,10 +1,11 @@
+import type { Deadlines, LocalInstant } from "../core/deadlines.js";
 import { StorageError } from "../core/errors.js";
 import type { Verdict } from "../core/strategy.js";
 import type { Call, ExpiryListener } from "./call.js";
 import { PlainShapes } from "./plain-shape.js";
 import { encodePlainHits } from "./plain-wire.js";
 import { binaryScripts, type RedisClient } from "./redis-client.js";
-import { type LocalInstant, ServerClock } from "./server-clock.js";
+import { ServerClock } from "./server-clock.js";
 import { encodeCall, type Reply, type TimedQuestion } from "./wire.js";
 
 /** Script calls on their way at once. More would only wait in the server's socket. */
@@ -28,6 +29,8 @@ export interface AnswerTimes {
 /** What a lane is given to work with. */
 export interface LaneOptions {
   readonly client: RedisClient;
+  /** Those that the calls have. */
+  readonly deadlines: Deadlines;
   /** The most stored values that one script call reads. */
   readonly maxBatch: number;
   /** Replaces the server's clock in tests. */
@@ -105,11 +108,13 @@ export class Lane {
   }
 
   #takeBatch(): Call[] {
+    const { deadlines, maxBatch } = this.#options;
+    const now = performance.now();
     const batch: Call[] = [];
     let size = 0;
     let taken = 0;
     for (const call of this.#waiting) {
-      if (batch.length > 0 && size + call.size > this.#options.maxBatch) break;
+      if (batch.length > 0 && size + call.size > maxBatch) break;
       taken++;
       if (call.isSettled) continue;
       const known = this.#options.answerLocally(call);
@@ -117,6 +122,7 @@ export class Lane {
         call.succeed(known);
         continue;
       }
+      deadlines.postponeOverdue(call, now);
       batch.push(call);
       size += call.size;
     }

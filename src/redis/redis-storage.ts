@@ -1,4 +1,5 @@
 import { chargesOf } from "../core/charges-of.js";
+import { Deadlines } from "../core/deadlines.js";
 import { StorageError } from "../core/errors.js";
 import { STRATEGY_NAMES } from "../core/policy.js";
 import type { Charge, Claim, HitOptions, Storage } from "../core/storage.js";
@@ -7,7 +8,6 @@ import { groupByTag, place } from "./by-tag.js";
 import { Call, failure, timeoutError } from "./call.js";
 import { warnOfUnsafeSettings } from "./client-warnings.js";
 import { connect, parseRedisUri } from "./connect.js";
-import { Deadlines } from "./deadlines.js";
 import { DenyCache } from "./deny-cache.js";
 import { hashTag } from "./hash-slot.js";
 import { Lanes } from "./lanes.js";
@@ -147,6 +147,7 @@ export class RedisStorage implements Storage {
     if (this.#ownsClient) this.#watch(client);
     this.#lanes = new Lanes({
       client,
+      deadlines: this.#deadlines,
       maxBatch: this.#settings.maxBatch,
       testNow: () => this.#testNow(),
       answerLocally: ({ question }) => {
@@ -224,19 +225,9 @@ export class RedisStorage implements Storage {
     return claims.every(({ key }) => this.#tagOf(key) === tag) ? tag : undefined;
   }
 
-  async #withDeadline<T>(command: Promise<T>): Promise<T> {
+  #withDeadline<T>(command: Promise<T>): Promise<T> {
     const timeoutMs = this.#settings.commandTimeoutMs;
-    return new Promise<T>((resolve, reject) => {
-      const deadline = {
-        deadlineAt: performance.now() + timeoutMs,
-        expire: () => reject(timeoutError(timeoutMs)),
-        tick: undefined,
-        before: undefined,
-        after: undefined,
-      };
-      this.#deadlines.add(deadline);
-      command.then(resolve, reject).finally(() => this.#deadlines.delete(deadline));
-    });
+    return this.#deadlines.race(command, timeoutMs, () => timeoutError(timeoutMs));
   }
 
   #testNow(): number | undefined {

@@ -1,8 +1,6 @@
 import type { Milliseconds } from "../core/clock.js";
+import type { LocalInstant } from "../core/deadlines.js";
 import type { ServerInstant } from "./wire.js";
-
-/** An instant of `performance.now()`. */
-export type LocalInstant = number;
 
 /** How fast two clocks may drift apart: what NTP corrects at most, in milliseconds for each millisecond. */
 const MOST_DRIFT = 0.0005;

@@ -10,6 +10,9 @@ export interface RedisCluster {
   stop(): Promise<void>;
 }
 
+/** A port that was free may be another test's a moment later. */
+const MOST_ATTEMPTS = 3;
+
 const SLOTS = [
   { first: 0, last: 5460 },
   { first: 5461, last: 10922 },
@@ -20,12 +23,27 @@ async function startClusterNode(busPort: number, args: readonly string[]): Promi
   return startRedis({ args: ["--cluster-enabled", "yes", "--cluster-port", `${busPort}`, ...args] });
 }
 
-/** Starts three masters that share the slots, and waits until each of them says that all is well. */
-export async function startRedisCluster({ args = [] }: ServerOptions = {}): Promise<RedisCluster> {
+/** Starts three masters that share the slots. Nodes that do not find each other are started anew. */
+export async function startRedisCluster(options: ServerOptions = {}): Promise<RedisCluster> {
+  for (let attempt = 1; ; attempt++) {
+    const nodes: Server[] = [];
+    try {
+      return await formCluster(options, nodes);
+    } catch (error) {
+      await Promise.all(nodes.map((node) => node.stop()));
+      if (attempt === MOST_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Puts the nodes that it starts into the list, and waits until each of them says that all is well. */
+async function formCluster({ args = [] }: ServerOptions, nodes: Server[]): Promise<RedisCluster> {
   const members = await Promise.all(
     SLOTS.map(async (slots) => {
       const busPort = await freePort();
-      return { slots, busPort, node: await startClusterNode(busPort, args) };
+      const node = await startClusterNode(busPort, args);
+      nodes.push(node);
+      return { slots, busPort, node };
     }),
   );
   const [first] = members;
@@ -33,15 +51,15 @@ export async function startRedisCluster({ args = [] }: ServerOptions = {}): Prom
     await ask(node.port, `CLUSTER ADDSLOTSRANGE ${slots.first} ${slots.last}\r\n`);
     if (first !== undefined) await ask(first.node.port, `CLUSTER MEET 127.0.0.1 ${node.port} ${busPort}\r\n`);
   }
-  const nodes = members.map(({ node }) => node);
   await until("the cluster is complete", async () => {
     const states = await Promise.all(nodes.map(({ port }) => ask(port, "CLUSTER INFO\r\n")));
     return states.every((info) => info.includes("cluster_state:ok") && info.includes("cluster_size:3"));
   });
+  const masters = members.map(({ node }) => node);
   return {
-    uri: `redis+cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(",")}`,
-    nodes,
-    stop: async () => void (await Promise.all(nodes.map((node) => node.stop()))),
+    uri: `redis+cluster://${masters.map(({ port }) => `127.0.0.1:${port}`).join(",")}`,
+    nodes: masters,
+    stop: async () => void (await Promise.all(masters.map((node) => node.stop()))),
   };
 }
 

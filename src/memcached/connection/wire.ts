@@ -34,8 +34,11 @@ export class Wire {
   #outgoing = "";
   /** When the first of the outgoing questions was asked. */
   #askedAt = 0;
-  /** When the server was heard last. */
+  /** When the server was heard last, or was asked while it owed nothing. */
   #heardAt = Number.NEGATIVE_INFINITY;
+  /** What it has not answered for too long; is it still so after a look at the socket? */
+  #suspect: Question | undefined;
+  #isOverdue = false;
   #ended: Error | undefined;
 
   constructor(address: ServerAddress, stallMs: number) {
@@ -95,6 +98,8 @@ export class Wire {
 
   #flush(): void {
     if (this.#ended === undefined) this.#socket.write(this.#outgoing, "latin1");
+    // This process may have stood still since: nobody can answer what has not left.
+    if (this.#waiting.first?.askedAt === this.#askedAt) this.#heardAt = performance.now();
     this.#outgoing = "";
   }
 
@@ -102,10 +107,23 @@ export class Wire {
     const oldest = this.#waiting.first;
     // One that begins to answer again takes what its late answers make us give back.
     const silentMs = oldest === undefined ? 0 : now - Math.max(oldest.askedAt, this.#heardAt);
-    if (silentMs <= this.#stallMs) return undefined;
+    if (oldest === undefined || silentMs <= this.#stallMs) return undefined;
+    if (oldest !== this.#suspect) this.#lookAgain(oldest);
+    if (!this.#isOverdue) return undefined;
     const error = new Error(`${this.#name} has not answered for ${Math.round(silentMs)} ms.`);
     if (silentMs > DROP_AFTER_STALLS * this.#stallMs) this.end(error);
     return error;
+  }
+
+  /** It may be this process that stood still: an answer has time until the sockets were looked at once more. */
+  #lookAgain(suspect: Question): void {
+    this.#suspect = suspect;
+    this.#isOverdue = false;
+    const isSure = () => {
+      this.#isOverdue = this.#suspect === suspect;
+    };
+    // The first comes at the end of this turn, in which nothing is looked at any more.
+    setImmediate(() => setImmediate(isSure));
   }
 
   #answer(reply: Reply): void {

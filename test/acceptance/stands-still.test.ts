@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import express from "express";
+import { Limiter } from "express-limits";
+// What a URI loads is loaded before the first request.
+import "express-limits/memcached";
+import "express-limits/redis";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { serve } from "../helpers/http.js";
+import { ok } from "../helpers/limited-app.js";
+import { startMemcached, startRedis } from "../helpers/servers.js";
+import { expectNoUnhandledRejections } from "../helpers/unhandled-rejections.js";
+
+expectNoUnhandledRejections();
+
+const TIMEOUT_MS = 200;
+
+function standStill(ms: number): void {
+  const endsAt = performance.now() + ms;
+  while (performance.now() < endsAt);
+}
+
+describe.each([
+  { name: "Redis", start: startRedis },
+  { name: "Memcached", start: startMemcached },
+])("A process that stands still for longer than storageTimeout, with $name", ({ start }) => {
+  async function app() {
+    const storage = await start();
+    onTestFinished(() => storage.stop());
+    const limiter = new Limiter({
+      storageUri: storage.uri,
+      storageTimeout: TIMEOUT_MS,
+      applicationLimits: "1000 per hour; 2000 per day",
+      headersEnabled: true,
+      logger: { warn() {}, error() {} },
+    });
+    onTestFinished(() => limiter.close());
+    const told: string[] = [];
+    limiter.on("storageError", ({ error }) => told.push(error.message));
+    const site = express();
+    site.get("/before", (_req, res) => {
+      standStill(TIMEOUT_MS * 2);
+      res.send("OK");
+    });
+    site.use(limiter.middleware());
+    site.get("/", ok);
+    site.get("/work", (_req, res) => {
+      standStill(TIMEOUT_MS * 2);
+      res.send("OK");
+    });
+    const server = await serve(site);
+    await server.get("/");
+    return { server, storage, told };
+  }
+
+  it.each(["/work", "/before"])("admits, counts, and tells of no outage: GET %s", async (path) => {
+    const { server, told } = await app();
+    const ask = (count: number) => Array.from({ length: count }, () => server.get("/"));
+    for (let round = 0; round < 3; round++) {
+      const answers = await Promise.all([...ask(5), server.get(path), ...ask(5)]);
+      expect(answers.map(({ status }) => status)).toEqual(new Array(11).fill(200));
+    }
+    expect(told).toEqual([]);
+    const asked = 1 + 3 * (path === "/work" ? 11 : 10);
+    const last = await server.get("/");
+    expect(last.headers["x-ratelimit-remaining"]).toBe(String(1000 - asked - 1));
+  });
+
+  it("still gives up a server that hangs", async () => {
+    const { server, storage, told } = await app();
+    storage.pause();
+    onTestFinished(() => storage.resume());
+    const startedAt = performance.now();
+    const waiting = server.get("/");
+    await sleep(10);
+    standStill(TIMEOUT_MS * 2);
+    expect((await waiting).status).toBe(503);
+    expect(performance.now() - startedAt).toBeLessThan(TIMEOUT_MS * 2 + 100 + 80);
+    expect(told).toHaveLength(1);
+  });
+});
