@@ -154,6 +154,8 @@ export class Deadlines {
       this.#ticks.delete(number);
       this.#expire(tick, reason);
     }
+    // Whoever was told may have come and gone: a tick that is none any more takes nobody.
+    this.#latest = undefined;
     if (next < this.#armedFor) this.#arm(next);
   }
 

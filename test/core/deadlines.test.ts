@@ -72,6 +72,23 @@ describe("Deadlines", () => {
     expect(second.deadlineAt).toBeGreaterThan(first.deadlineAt);
   });
 
+  it("forget nobody whose neighbour came and went while others were given up", async () => {
+    const deadlines = new Deadlines();
+    const deadlineAt = performance.now() + 60;
+    const [passing, staying] = [new Item(deadlineAt), new Item(deadlineAt)];
+    const first = new (class extends Item {
+      override expire(): void {
+        super.expire();
+        deadlines.add(passing);
+        deadlines.delete(passing);
+      }
+    })(performance.now() + 10);
+    deadlines.add(first);
+    await expect.poll(() => first.expiredAt, { interval: 1 }).toBeDefined();
+    deadlines.add(staying);
+    await expect.poll(() => staying.expiredAt).toBeDefined();
+  });
+
   it("give up everything with a reason when they are closed", () => {
     const deadlines = new Deadlines();
     const items = [10, 1000].map((ms) => new Item(performance.now() + ms));
