@@ -1,16 +1,35 @@
-// The command line that every bench understands: --quick, --write, --dist=FOLDER.
+// The command line that every bench understands.
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  strict: false,
-  options: {
-    quick: { type: "boolean", default: false },
-    write: { type: "boolean", default: false },
-    dist: { type: "string" },
-  },
-});
+const USAGE = `npm run bench -- [NAME ...] [--quick] [--write] [--dist=FOLDER]
+  NAME           only these benches, printed only; all of them without a name, and README.md anew
+  --quick        small numbers, printed only
+  --write        puts what was measured into README.md, too
+  --dist=FOLDER  another build`;
+
+function parsed() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        help: { type: "boolean", default: false },
+        quick: { type: "boolean", default: false },
+        write: { type: "boolean", default: false },
+        dist: { type: "string" },
+      },
+    });
+  } catch (error) {
+    console.error(`${error.message}\n${USAGE}`);
+    process.exit(2);
+  }
+}
+
+const { values, positionals } = parsed();
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
 
 /** Fewer rounds and smaller numbers: shows that all runs, and roughly how it stands. */
 export const isQuick = values.quick === true;
