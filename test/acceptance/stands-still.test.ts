@@ -49,7 +49,7 @@ describe.each([
     });
     const server = await serve(site);
     await server.get("/");
-    return { server, storage, told };
+    return { server, storage, limiter, told };
   }
 
   it.each(["/work", "/before"])("admits, counts, and tells of no outage: GET %s", async (path) => {
@@ -63,6 +63,39 @@ describe.each([
     const asked = 1 + 3 * (path === "/work" ? 11 : 10);
     const last = await server.get("/");
     expect(last.headers["x-ratelimit-remaining"]).toBe(String(1000 - asked - 1));
+  });
+
+  it("has charged what it admitted, and nothing else, when the server stands still now and then, too", async () => {
+    const { server, storage, limiter } = await app();
+    onTestFinished(() => storage.resume());
+    const endsAt = performance.now() + 4000;
+    const statuses: number[] = [200];
+    const client = async () => {
+      while (performance.now() < endsAt) {
+        statuses.push((await server.get("/")).status);
+        await sleep(100);
+      }
+    };
+    const works = async () => {
+      for (let ms = 50; performance.now() < endsAt; ms = (ms * 3) % 370) {
+        standStill(ms);
+        await sleep(ms);
+      }
+    };
+    const hangs = async () => {
+      for (let ms = 50; performance.now() < endsAt; ms = (ms * 5) % 430) {
+        storage.pause();
+        await sleep(ms);
+        storage.resume();
+        await sleep(700);
+      }
+    };
+    await Promise.all([...Array.from({ length: 20 }, client), works(), hangs()]);
+    const admitted = statuses.filter((status) => status === 200).length;
+    expect(statuses).toContain(503);
+    expect(admitted).toBeGreaterThan(100);
+    const used = async () => (await limiter.peek("127.0.0.1")).map((limit) => limit.used);
+    await expect.poll(used, { timeout: 10_000 }).toEqual([admitted, admitted]);
   });
 
   it("still gives up a server that hangs", async () => {
