@@ -102,6 +102,8 @@ describe.each([
     const { server, storage, told } = await app();
     storage.pause();
     onTestFinished(() => storage.resume());
+    // Its threads stop one after the other.
+    await sleep(200);
     const startedAt = performance.now();
     const waiting = server.get("/");
     await sleep(10);
