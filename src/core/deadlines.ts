@@ -49,6 +49,8 @@ export class Deadlines {
   #latest: Tick | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
+  #races = 0;
+  readonly #onDone: (() => void)[] = [];
 
   add(item: Expiring): void {
     const number = Math.ceil(item.deadlineAt / TICK_MS);
@@ -75,18 +77,34 @@ export class Deadlines {
   /** The promise's outcome, or a rejection with what `late` makes, whichever comes first. */
   race<T>(promise: Promise<T>, timeoutMs: Milliseconds, late: () => Error): Promise<T> {
     return new Promise((resolve, reject) => {
-      const wait = new Wait(performance.now() + timeoutMs, (reason) => reject(reason ?? late()));
+      const wait = new Wait(performance.now() + timeoutMs, (reason) => {
+        this.#raceEnded();
+        reject(reason ?? late());
+      });
+      this.#races++;
       this.add(wait);
       promise.then(
         (value) => {
-          this.delete(wait);
+          this.#leaveRace(wait);
           resolve(value);
         },
         (error) => {
-          this.delete(wait);
+          this.#leaveRace(wait);
           reject(error);
         },
       );
+    });
+  }
+
+  /** When nobody races any more, or after so long. */
+  whenDone(withinMs: Milliseconds): Promise<void> {
+    if (this.#races === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, withinMs);
+      this.#onDone.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
     });
   }
 
@@ -103,6 +121,19 @@ export class Deadlines {
   close(reason?: Error): void {
     clearTimeout(this.#timer);
     this.#expireUntil(Number.POSITIVE_INFINITY, reason);
+  }
+
+  /** Without effect for one that was given up. */
+  #leaveRace(wait: Wait): void {
+    if (wait.tick === undefined) return;
+    this.delete(wait);
+    this.#raceEnded();
+  }
+
+  #raceEnded(): void {
+    this.#races--;
+    if (this.#races > 0 || this.#onDone.length === 0) return;
+    for (const done of this.#onDone.splice(0)) done();
   }
 
   #tickOf(number: number): Tick {

@@ -72,7 +72,7 @@ export class CircuitBreaker {
     this.#lastError = error;
     this.#failures++;
     if (isTimeout || this.#failures >= FAILURES_TO_OPEN) this.#isOpen = true;
-    if (this.#isTold) return;
+    if (this.#isTold || this.#isClosed) return;
     this.#isTold = true;
     this.#losses = performance.now() - this.#recoveredAt > FLAPPING_MS ? 1 : this.#losses + 1;
     this.#events.lost(error);
@@ -86,6 +86,7 @@ export class CircuitBreaker {
     if (this.#losses <= MOST_LOSSES) this.#recovered();
   }
 
+  /** Probes no more, and tells of no loss: what is closed fails as it is meant to. */
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);

@@ -32,7 +32,7 @@ import { Phases } from "./phases.js";
 import { publicDecision } from "./refusal.js";
 import { existingState } from "./request-states.js";
 import type { LongLived, ResolvedLimiter } from "./resolve-options.js";
-import { resolveLimiter } from "./resolve-options.js";
+import { closeResolved, resolveLimiter } from "./resolve-options.js";
 import { hasSettings, withSettings } from "./settings.js";
 
 /** What a limit was made from, to bind it again when settings come with the app. */
@@ -248,11 +248,12 @@ export class Limiter {
     return this;
   }
 
-  /** Releases timers, and connections that the limiter opened itself. */
+  /**
+   * Releases timers, and connections that the limiter opened itself, once the decisions under way are made: within
+   * `storageTimeout`. With a `storageUri` later requests fail with `StorageError`, and no event tells of it.
+   */
   async close(): Promise<void> {
-    const { core, ownsStorage } = this.#resolved;
-    core.guard.close();
-    if (ownsStorage) await core.storage.close?.();
+    await closeResolved(this.#resolved);
   }
 
   #limit(
@@ -271,11 +272,10 @@ export class Limiter {
 
   /** Everything is made anew with the app's settings; what stands in routes already is bound again. */
   #takeSettings(settings: Readonly<Record<string, unknown>>): void {
-    const { core, ownsStorage } = this.#resolved;
-    const kept = { ...this.#longLived, lists: core.lists };
+    const before = this.#resolved;
+    const kept = { ...this.#longLived, lists: before.core.lists };
     this.#resolved = resolveLimiter(withSettings(this.#options, settings), kept);
-    core.guard.close();
-    if (ownsStorage) void core.storage.close?.();
+    void closeResolved(before);
     this.#parts.core = this.#resolved.core;
     this.#parts.core.isEnabled = this.#enabledByHand ?? this.#parts.core.isEnabled;
     this.#parts.phases = new Phases(this.#resolved.core);

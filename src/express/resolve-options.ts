@@ -52,6 +52,12 @@ export interface ResolvedLimiter {
   readonly keyPrefix: string;
 }
 
+/** Ends what runs by itself, once the decisions under way are made. */
+export async function closeResolved({ core, ownsStorage }: ResolvedLimiter): Promise<void> {
+  await core.guard.close();
+  if (ownsStorage) await core.storage.close?.();
+}
+
 /**
  * Checks all options and builds what requests need from them.
  *

@@ -112,9 +112,10 @@ export class StorageGuard {
     };
   }
 
-  close(): void {
+  /** Tells of nothing from now on, and resolves when the calls under way have ended: when their time is up at the latest. */
+  close(): Promise<void> {
     this.#breaker.close();
-    this.#deadlines.close();
+    return this.#deadlines.whenDone(this.#timeoutMs);
   }
 
   #hitInTime(

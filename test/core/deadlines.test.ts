@@ -105,6 +105,20 @@ describe("Deadlines", () => {
     await expect(deadlines.race(sleep(200), 20, late)).rejects.toThrow("late");
   });
 
+  it("tell when nobody races any more, and wait no longer than they are asked to", async () => {
+    const deadlines = new Deadlines();
+    await deadlines.whenDone(1000);
+    const races = [sleep(20), sleep(1000), Promise.reject(new Error("its own"))];
+    const ended = Promise.allSettled(races.map((race) => deadlines.race(race, 60, late)));
+    const startedAt = performance.now();
+    await deadlines.whenDone(30);
+    expect(performance.now() - startedAt).toBeLessThan(30 + SLACK_MS);
+    await deadlines.whenDone(1000);
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(59);
+    expect(performance.now() - startedAt).toBeLessThan(70 + SLACK_MS);
+    expect((await ended).map(({ status }) => status)).toEqual(["fulfilled", "rejected", "rejected"]);
+  });
+
   it("hear what has arrived before they give up, however long the process stood still", async () => {
     const { near, far } = await connection();
     const deadlines = new Deadlines();
