@@ -81,6 +81,11 @@ export class ClientClaim implements NamedClaim {
   }
 }
 
+/** Is it a meta claim that is charged because one of these limits refused? */
+export function followsOneOf(refused: readonly Claim[], { role, parent }: Claim): boolean {
+  return role === "meta" && (parent === undefined ? refused.length > 0 : refused.includes(parent));
+}
+
 /** Do both claims mean the same counter of the same client? */
 export function isSameCounter(a: KeyedClaim, place: KeyPlace, owner: string): boolean {
   return a.owner === owner && isSamePlace(a.place, place);

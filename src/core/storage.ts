@@ -28,7 +28,10 @@ export interface Claim {
    * of the same list refuses: a limit on breaches, or a block that follows one.
    */
   readonly role: "limit" | "meta";
-  /** Of a `"meta"` claim: the claim in the same list whose refusal charges it. Default: any. */
+  /**
+   * Of a `"meta"` claim: the claim in the same list whose refusal charges it. Default: any. By one that is not in the
+   * list it is never charged: it is only asked.
+   */
   readonly parent?: Claim | undefined;
 }
 

@@ -68,11 +68,11 @@ export class CircuitBreaker {
 
   /** Notes a failure. What was asked before the storage came back, and waited too long for that, is no new loss. */
   failed({ error, askedAt, isTimeout }: FailedCall): void {
-    if (askedAt < this.#recoveredAt) return;
+    if (this.#isClosed || askedAt < this.#recoveredAt) return;
     this.#lastError = error;
     this.#failures++;
     if (isTimeout || this.#failures >= FAILURES_TO_OPEN) this.#isOpen = true;
-    if (this.#isTold || this.#isClosed) return;
+    if (this.#isTold) return;
     this.#isTold = true;
     this.#losses = performance.now() - this.#recoveredAt > FLAPPING_MS ? 1 : this.#losses + 1;
     this.#events.lost(error);
@@ -86,9 +86,10 @@ export class CircuitBreaker {
     if (this.#losses <= MOST_LOSSES) this.#recovered();
   }
 
-  /** Probes no more, and tells of no loss: what is closed fails as it is meant to. */
+  /** Probes no more and tells of no loss. Nobody would find out that the storage is back: every call asks it again. */
   close(): void {
     this.#isClosed = true;
+    this.#isOpen = false;
     clearTimeout(this.#timer);
   }
 

@@ -112,7 +112,7 @@ export class StorageGuard {
     };
   }
 
-  /** Tells of nothing from now on, and resolves when the calls under way have ended: when their time is up at the latest. */
+  /** Tells of no loss from now on, and resolves when the calls under way have ended: when their time is up at the latest. */
   close(): Promise<void> {
     this.#breaker.close();
     return this.#deadlines.whenDone(this.#timeoutMs);

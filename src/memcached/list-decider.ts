@@ -1,3 +1,4 @@
+import { followsOneOf } from "../core/claim.js";
 import type { Claim, HitOptions } from "../core/storage.js";
 import type { Policy, Verdict } from "../core/strategy.js";
 import { FullKeys } from "./full-keys.js";
@@ -197,8 +198,7 @@ export class ListDecider {
     const charged = await Promise.all(
       entries.map(async (entry): Promise<Entry> => {
         const { claim } = entry;
-        const follows = claim.parent === undefined || refused.includes(claim.parent);
-        if (claim.role !== "meta" || !follows) return entry;
+        if (!followsOneOf(refused, claim)) return entry;
         const reservation = await this.#tallyOf(claim.policy).reserve(claim, call);
         const wasRefused = !reservation.verdict.allowed;
         if (wasRefused) await reservation.undo();

@@ -1,4 +1,5 @@
 import { checkNames } from "../core/check-names.js";
+import { followsOneOf } from "../core/claim.js";
 import type { Clock, EpochMilliseconds } from "../core/clock.js";
 import { describe } from "../core/describe.js";
 import { ConfigurationError } from "../core/errors.js";
@@ -152,8 +153,7 @@ export class MemoryStorage implements Storage {
       });
     }
     claims.forEach((claim, i) => {
-      if (claim.role !== "meta") return;
-      if (claim.parent !== undefined && !refused.includes(claim.parent)) return;
+      if (!followsOneOf(refused, claim)) return;
       this.#counters.charge(claim, now);
       verdicts[i] = verdictOf(this.#counters.test(claim, now), true);
     });

@@ -1,4 +1,5 @@
 import { chargesOf } from "../core/charges-of.js";
+import { followsOneOf } from "../core/claim.js";
 import type { Charge, Claim, HitOptions } from "../core/storage.js";
 import type { Verdict } from "../core/strategy.js";
 import { groupByTag, place, type TagGroup } from "./by-tag.js";
@@ -50,7 +51,7 @@ async function reserve(hit: SpreadHit): Promise<Verdict[]> {
   throw failed.reason;
 }
 
-/** A meta claim that no refusal in this list charges. */
+/** A meta claim that no refusal in this list charges: its parent, the claim itself, is not in it. */
 function withoutPenalty(claim: Claim): Claim {
   if (claim.role === "limit") return claim;
   const { policy, key, cost, role } = claim;
@@ -82,9 +83,7 @@ async function lookAgain(
 }
 
 async function penalize(hit: SpreadHit, refused: readonly Claim[], verdicts: Verdict[]): Promise<void> {
-  const follows = ({ role, parent }: Claim) =>
-    role === "meta" && (parent === undefined || refused.includes(parent));
-  const places = hit.claims.flatMap((claim, at) => (follows(claim) ? [at] : []));
+  const places = hit.claims.flatMap((claim, at) => (followsOneOf(refused, claim) ? [at] : []));
   const tagAt = (at: number) => hit.groups.find((group) => group.places.includes(at))?.tag ?? "";
   await Promise.all(
     groupByTag(places, tagAt).map(async ({ tag, items }) => {

@@ -4,6 +4,7 @@ import { Limiter, type LimiterOptions, MemoryStorage } from "express-limits";
 // What a URI loads is loaded before the first request.
 import "express-limits/memcached";
 import "express-limits/redis";
+import { FaultyStorage } from "express-limits/testing";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { serve } from "../helpers/http.js";
 import { errorSink, ok } from "../helpers/limited-app.js";
@@ -87,3 +88,17 @@ it("A limiter that is closed goes on with a storage that is not its own", async 
   expect(await server.statuses(3, "/")).toEqual([200, 200, 429]);
   expect(told).toEqual([]);
 });
+
+it.each(["before", "after"])(
+  "A storage of the user's that fails %s the limiter is closed is asked again",
+  async (when) => {
+    const storage = new FaultyStorage(new MemoryStorage());
+    const { limiter, server } = await app({ storage });
+    if (when === "after") await limiter.close();
+    storage.fail();
+    expect(await server.statuses(4, "/")).toEqual([503, 503, 503, 503]);
+    if (when === "before") await limiter.close();
+    storage.heal();
+    expect(await server.statuses(2, "/")).toEqual([200, 200]);
+  },
+);

@@ -76,6 +76,16 @@ function describeCharging({ it }: ContractContext, strategy: StrategyName): void
     expectSame(await subject.remaining(meta), 1, "breaches left after the parent refused");
   });
 
+  it("never charges a meta claim whose parent is not in the list", async (subject) => {
+    const { limit } = metaAndLimit(subject, strategy);
+    const stranger = subject.claim({ strategy, amount: 1, unit: "day" });
+    const meta = subject.claim({ strategy, amount: 2, unit: "hour", role: "meta", parent: stranger });
+    await subject.hit(limit);
+    const verdicts = await subject.hitAll(meta, limit);
+    expectSame(verdicts.map(isAllowed), [true, false], "allowed");
+    expectSame(await subject.remaining(meta), 2, "breaches left");
+  });
+
   it('charges meta claims in mode "each", too', async (subject) => {
     const { meta, limit } = metaAndLimit(subject, strategy);
     const free = subject.claim({ strategy, unit: "day" });
